@@ -1,0 +1,104 @@
+"""What a task family is: a seeded generator with a level dial, a worked answer, an exact solver, and the rules that keep test questions out.
+
+Levels run from 1 to 5; level 3 is distributed like the public BIG-Bench-Hard file of the same name, 4 and 5 lie beyond it. Knows no tokenizer and no model.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from random import Random
+from typing import Any
+
+from symphony_chain.errors import InvalidInput
+
+LEVELS = (1, 2, 3, 4, 5)
+BAN_LIST = "bbh_hashes.txt.gz"
+HELD_OUT_BELOW = 8  # of 256: about 3 % of all questions never enter training
+
+BOOLEAN: Mapping[str, Any] = {"type": "boolean"}
+INTEGER: Mapping[str, Any] = {"type": "integer"}
+YES_NO: Mapping[str, Any] = {"type": "choice", "labels": ["YES", "NO"]}
+WORDS: Mapping[str, Any] = {"type": "text", "casefold": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One question before any screening: what the task says, how it is worked out, and the canonical answer."""
+
+    prompt: str
+    reasoning: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One task with its worked answer; ``answer`` is canonical under ``answer_format`` (DESIGN 4)."""
+
+    family: str
+    level: int
+    prompt: str
+    reasoning: str
+    answer: str
+    answer_format: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A named family: ``draw`` makes a question of a level, ``solver`` works the answer out of the question's text alone."""
+
+    name: str
+    answer_format: Mapping[str, Any]
+    draw: Callable[[Random, int], Drawn]
+    solver: Callable[[str], str]
+
+    def generate(
+        self, rng: Random, level: int, *, held_out: bool | None = None, rejected: Counter[str] | None = None
+    ) -> Example:
+        """A question that is in no public test file, in the asked half of the split (None: either half).
+
+        Args:
+            rejected: counts, per family, the questions thrown away because a public test file holds them.
+        Raises:
+            InvalidInput: the level is not 1 to 5.
+        """
+        if level not in LEVELS:
+            raise InvalidInput(f"level {level} of family {self.name} does not exist", hint="use a level from 1 to 5")
+        while True:
+            drawn = self.draw(rng, level)
+            digest = question_hash(drawn.prompt)
+            if held_out is not None and is_held_out(digest) != held_out:
+                continue
+            if digest in banned_hashes():
+                if rejected is not None:
+                    rejected[self.name] += 1
+                continue
+            return Example(
+                self.name, level, drawn.prompt, drawn.reasoning, drawn.answer, dict(self.answer_format)
+            )
+
+    def verify(self, prompt: str, answer: str) -> bool:
+        """Whether a canonical answer is right, by solving the question's text again."""
+        return self.solver(prompt) == answer
+
+
+def question_hash(prompt: str) -> str:
+    """First 8 bytes, as hex, of the sha-256 of the question with case folded and white space collapsed."""
+    return hashlib.sha256(" ".join(prompt.casefold().split()).encode()).hexdigest()[:16]
+
+
+def is_held_out(digest: str) -> bool:
+    """Whether a question (by its hash) belongs to the half that training never sees."""
+    return int(digest[:2], 16) < HELD_OUT_BELOW
+
+
+@lru_cache(maxsize=1)
+def banned_hashes() -> frozenset[str]:
+    """Hashes of every question of the public BIG-Bench-Hard files, made by ``scripts/train_model.py ban``."""
+    packed = resources.files("agent_runtime.model").joinpath(BAN_LIST).read_bytes()
+    return frozenset(gzip.decompress(packed).decode().split())

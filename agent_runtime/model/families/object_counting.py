@@ -1,0 +1,63 @@
+"""Object counting: ``I have a flute, two lamps, and a trumpet. How many musical instruments do I have?``
+
+Worked by copying every item in order with a verdict and the running total. Knows the nouns of ``nouns`` only.
+"""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+from agent_runtime.model.families.base import INTEGER, Drawn, Family
+from agent_runtime.model.families.nouns import CLASSES, NUMERALS, counted, singular_of
+
+NAME = "object_counting"
+ITEMS = {1: (2, 4), 2: (3, 7), 3: (2, 11), 4: (11, 14), 5: (15, 18)}
+STRANGERS = {1: [0, 1], 2: [0, 0, 1, 1, 2], 3: [0, 0, 1, 1, 2, 3], 4: [1, 2, 3, 4], 5: [2, 3, 4, 5]}
+
+
+def draw(rng: Random, level: int) -> Drawn:
+    """Items of one class with a few of another between them (``objects`` asks for all of them)."""
+    asked = rng.choice(list(CLASSES))
+    size = rng.randint(*ITEMS[level])
+    items = _objects(rng, size) if asked == "objects" else _mixed(rng, asked, size, rng.choice(STRANGERS[level]))
+    rng.shuffle(items)
+    phrases, steps, total = [], [], 0
+    for noun, counts in items:
+        count = 1 if rng.random() < 0.72 else rng.randint(2, 5)
+        phrases.append(counted(noun, count))
+        total += count if counts else 0
+        steps.append(f" {phrases[-1]} {'y' if counts else 'n'} {total}")
+    listed = f"{', '.join(phrases[:-1])}, and {phrases[-1]}"
+    return Drawn(f"I have {listed}. How many {asked} do I have?", ",".join(steps), str(total))
+
+
+def _objects(rng: Random, size: int) -> list[tuple[str, bool]]:
+    pool = set(CLASSES["objects"])
+    if size > 14 or rng.random() < 0.5:
+        pool |= set(rng.choice(list(CLASSES.values())))
+    return [(noun, True) for noun in rng.sample(sorted(pool), size)]
+
+
+def _mixed(rng: Random, asked: str, size: int, strangers: int) -> list[tuple[str, bool]]:
+    strangers = min(strangers, size - 1)
+    other = rng.choice([name for name in CLASSES if name != asked])
+    own = rng.sample(CLASSES[asked], size - strangers)
+    return [(noun, True) for noun in own] + [(noun, False) for noun in rng.sample(CLASSES[other], strangers)]
+
+
+def solve(prompt: str) -> str:
+    """The total by parsing the list again and looking every noun up."""
+    match = re.fullmatch(r"I have (.*)\. How many (.*) do I have\?", prompt)
+    if match is None:
+        raise ValueError("not a counting question")
+    total = 0
+    for phrase in re.split(r", and |, | and ", match[1]):
+        first = phrase.split(" ", 1)[0]
+        count = NUMERALS.index(first) if first in NUMERALS else 1
+        if match[2] == "objects" or singular_of(phrase) in CLASSES[match[2]]:
+            total += count
+    return str(total)
+
+
+FAMILY = Family(NAME, INTEGER, draw, solve)

@@ -1,0 +1,84 @@
+"""Trains the built-in model from nothing: ``tokenizer``, ``train`` (resumes where it stopped), ``export``; ``ban`` renews the list of public questions.
+
+    python scripts/train_model.py tokenizer --out /tmp/run
+    python scripts/train_model.py train --run /tmp/run --minutes 65
+    python scripts/train_model.py export --run /tmp/run
+    python scripts/train_model.py ban --bbh PATH_OF_BIG_BENCH_HARD_JSON_FILES
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import time
+from pathlib import Path
+
+from agent_runtime.model.architecture import ModelShape
+from agent_runtime.model.families.base import BAN_LIST, question_hash
+
+MODEL_FOLDER = Path(__file__).resolve().parents[1] / "agent_runtime" / "model"
+
+
+def make_tokenizer(args: argparse.Namespace) -> None:
+    """Writes ``tokenizer.json`` into the run's folder."""
+    from agent_runtime.model.training.tokenizer import train_tokenizer
+
+    args.run.mkdir(parents=True, exist_ok=True)
+    train_tokenizer(ModelShape().vocab, args.seed).save(str(args.run / "tokenizer.json"))
+    print(f"wrote {args.run / 'tokenizer.json'}")
+
+
+def train(args: argparse.Namespace) -> None:
+    """Runs, or resumes, a training run."""
+    import torch
+    from tokenizers import Tokenizer
+
+    from agent_runtime.model.training.loop import Recipe, Trainer
+
+    torch.set_num_threads(args.threads)
+    device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    tokenizer = Tokenizer.from_file(str(args.run / "tokenizer.json"))
+    recipe = Recipe(seed=args.seed, minutes=args.minutes, batch_tokens=args.batch_tokens)
+    trainer = Trainer(
+        recipe, tokenizer, args.run, device=device, clock=time.monotonic, log=lambda line: print(line, flush=True)
+    )
+    print("resumed" if trainer.resume() else "started", sum(p.numel() for p in trainer.model.parameters()), flush=True)
+    trainer.run()
+
+
+def ban(args: argparse.Namespace) -> None:
+    """Hashes every question of a folder of BIG-Bench-Hard files into the committed ban list."""
+    digests = set()
+    for path in sorted(args.bbh.glob("*.json")):
+        digests |= {question_hash(item["input"]) for item in json.loads(path.read_text("utf-8"))["examples"]}
+    if not digests:
+        raise SystemExit(f"no questions under {args.bbh}: name the folder that holds boolean_expressions.json and its kin")
+    text = "".join(f"{digest}\n" for digest in sorted(digests))
+    (MODEL_FOLDER / BAN_LIST).write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    print(f"{len(digests)} questions banned")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    for name, action in (("tokenizer", make_tokenizer), ("train", train)):
+        command = commands.add_parser(name)
+        command.set_defaults(action=action)
+        command.add_argument("--run", type=Path, required=True, help="folder of the run (outside the repository)")
+        command.add_argument("--seed", type=int, default=7)
+        if name == "train":
+            command.add_argument("--minutes", type=float, default=65.0, help="wall-clock length of the whole run")
+            command.add_argument("--batch-tokens", type=int, default=3584)
+            command.add_argument("--threads", type=int, default=1)
+            command.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    command = commands.add_parser("ban")
+    command.set_defaults(action=ban)
+    command.add_argument("--bbh", type=Path, required=True)
+    args = parser.parse_args()
+    args.action(args)
+
+
+if __name__ == "__main__":
+    main()
