@@ -17,6 +17,7 @@ from pathlib import Path
 from agent_runtime.model.architecture import ModelShape
 from agent_runtime.model.families.base import BAN_LIST, question_hash
 
+TRAINED = ("steps", "tokens", "elapsed_s", "examples", "rejected_as_public")
 MODEL_FOLDER = Path(__file__).resolve().parents[1] / "agent_runtime" / "model"
 
 
@@ -41,10 +42,27 @@ def train(args: argparse.Namespace) -> None:
     tokenizer = Tokenizer.from_file(str(args.run / "tokenizer.json"))
     recipe = Recipe(seed=args.seed, minutes=args.minutes, batch_tokens=args.batch_tokens)
     trainer = Trainer(
-        recipe, tokenizer, args.run, device=device, clock=time.monotonic, log=lambda line: print(line, flush=True)
-    )
+        recipe, tokenizer, args.run, device=device, clock=time.monotonic, compiled=not args.no_compile,
+        log=lambda line: print(line, flush=True),
+    )  # fmt: skip
     print("resumed" if trainer.resume() else "started", sum(p.numel() for p in trainer.model.parameters()), flush=True)
     trainer.run()
+
+
+def export(args: argparse.Namespace) -> None:
+    """Writes a run's weights into the package, as every engine reads them, and the curve beside them."""
+    import torch
+
+    from agent_runtime.engines.weights import shipped_folder
+    from agent_runtime.model.export import export_model
+
+    state = torch.load(args.run / "state.pt", map_location="cpu", weights_only=False)
+    curve = json.loads((args.run / "curve.json").read_text("utf-8"))
+    facts = {"recipe": curve["recipe"], "trained": {name: curve[name] for name in TRAINED}}
+    folder = args.out or shipped_folder()
+    export_model(state["model"], ModelShape(), args.run / "tokenizer.json", folder, facts)
+    (MODEL_FOLDER / "curve.json").write_text(json.dumps(curve["curve"], indent=None) + "\n", "utf-8")
+    print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir())} bytes")
 
 
 def ban(args: argparse.Namespace) -> None:
@@ -63,7 +81,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for name, action in (("tokenizer", make_tokenizer), ("train", train)):
+    for name, action in (("tokenizer", make_tokenizer), ("train", train), ("export", export)):
         command = commands.add_parser(name)
         command.set_defaults(action=action)
         command.add_argument("--run", type=Path, required=True, help="folder of the run (outside the repository)")
@@ -73,6 +91,9 @@ def main() -> None:
             command.add_argument("--batch-tokens", type=int, default=3584)
             command.add_argument("--threads", type=int, default=1)
             command.add_argument("--device", default="auto", help="cpu, cuda or auto")
+            command.add_argument("--no-compile", action="store_true", help="where there is no C++ compiler; about 1.4 times slower")
+        if name == "export":
+            command.add_argument("--out", type=Path, help="folder to write (default: the package's own weights)")
     command = commands.add_parser("ban")
     command.set_defaults(action=ban)
     command.add_argument("--bbh", type=Path, required=True)

@@ -174,9 +174,7 @@ class Rpc(JsonRpcTransport):
         """EIP-1559 fees with head-room: twice the head's base fee, so that six full blocks in a row cannot
         price us out.
         """
-        head, tip = self.batch(
-            [("eth_getBlockByNumber", ("latest", False)), ("eth_maxPriorityFeePerGas", ())]
-        )
+        head, tip = self.batch([("eth_getBlockByNumber", ("latest", False)), ("eth_maxPriorityFeePerGas", ())])
         return fees_from(block_from_json(head).base_fee_wei, int(tip, 16))
 
 

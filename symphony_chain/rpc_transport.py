@@ -74,9 +74,7 @@ class JsonRpcTransport:
         self._clock = clock
         self._sleep = sleep
         # trust_env=False: a proxy setting must not swallow calls to a node on loopback.
-        self._client = httpx.Client(
-            transport=transport, trust_env=False, headers={"content-type": "application/json"}
-        )
+        self._client = httpx.Client(transport=transport, trust_env=False, headers={"content-type": "application/json"})
 
     def close(self) -> None:
         """Closes the connection pool."""
@@ -85,26 +83,29 @@ class JsonRpcTransport:
     def call(self, method: str, *params: Any) -> Any:
         """Result of one call; raises RpcRevert, RpcError or ChainUnavailable (``chain.unreachable``)."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        return self._result(self._post(body, retry=_is_read(method)), method)
+        return self._result(self._post(body, self._clock() + self.deadline_s, retry=_is_read(method)), method)
 
-    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Results of many calls in order; the first error among them is raised."""
+    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]], *, deadline_s: float | None = None) -> list[Any]:
+        """Results of many calls in order; the first error among them is raised.
+
+        ``deadline_s`` can only shorten the client's own deadline, for a caller that has less time left.
+        """
+        end_s = self._clock() + min(self.deadline_s, self.deadline_s if deadline_s is None else deadline_s)
         results: list[Any] = []
         for start in range(0, len(calls), BATCH_LIMIT):
-            results += self._batch(calls[start : start + BATCH_LIMIT])
+            results += self._batch(calls[start : start + BATCH_LIMIT], end_s)
         return results
 
-    def _batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+    def _batch(self, calls: Sequence[tuple[str, Sequence[Any]]], end_s: float) -> list[Any]:
         body = [{"jsonrpc": "2.0", "id": i, "method": m, "params": list(p)} for i, (m, p) in enumerate(calls)]
-        answers = self._post(body, retry=all(_is_read(method) for method, _ in calls))
+        answers = self._post(body, end_s, retry=all(_is_read(method) for method, _ in calls))
         if not isinstance(answers, list):  # the node refused the batch as a whole
             return [self._result(answers, calls[0][0])]
         by_id = {answer.get("id"): answer for answer in answers}
         return [self._result(by_id.get(i, {}), method) for i, (method, _) in enumerate(calls)]
 
-    def _post(self, body: Any, *, retry: bool) -> Any:
+    def _post(self, body: Any, end_s: float, *, retry: bool) -> Any:
         payload = orjson.dumps(body)
-        end_s = self._clock() + self.deadline_s
         pauses = iter(RETRY_PAUSES_S if retry else ())
         while True:
             try:
@@ -123,7 +124,7 @@ class JsonRpcTransport:
             for piece in response.iter_bytes():
                 pieces.append(piece)
                 if self._clock() > end_s:
-                    raise httpx.ReadTimeout(f"no complete answer within {self.deadline_s:g} s")
+                    raise httpx.ReadTimeout("no complete answer within the deadline")
         try:
             answer = orjson.loads(b"".join(pieces))
         except orjson.JSONDecodeError:
@@ -169,9 +170,7 @@ def error_from_json(error: Any, method: str) -> RpcError | RpcRevert:
     rpc_code = int(error.get("code", -32603))
     data = _revert_data(error.get("data"))
     if rpc_code == 3 or data or "revert" in message.lower():
-        return RpcRevert(
-            f"{method}: {message}", data=data, hint="The contract refused this call.", method=method
-        )
+        return RpcRevert(f"{method}: {message}", data=data, hint="The contract refused this call.", method=method)
     return RpcError(f"{method}: {message}", rpc_code=rpc_code, method=method)
 
 

@@ -50,7 +50,7 @@ MAX_PUT_BYTES = 256 * 1024
 PROBE_CID = "bafkqaaa"  # the empty identity CID with which clients test that a gateway is one
 _CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Methods": "GET, HEAD, PUT, OPTIONS",
     "Access-Control-Allow-Headers": "Content-Type, Range, If-None-Match, Accept",
     "Access-Control-Expose-Headers": "Content-Range, Content-Length, ETag, X-Ipfs-Path, X-Ipfs-Roots",
 }

@@ -140,7 +140,7 @@ def read_file(
                 f"{root} is deeper than {MAX_DEPTH} levels",
                 hint="this is not a file made by a known tool; refuse it",
             )
-        block = get_verified(cid, get)
+        block = _get_verified(cid, get)
         if on_block is not None:
             on_block(cid, block)
         data, links, sizes = _parts(cid, block)
@@ -183,7 +183,7 @@ def file_size(cid: Cid, block: bytes) -> int:
     return len(block) if cid.codec == RAW else decode_file_node(block).size_bytes
 
 
-def get_verified(cid: Cid, get: GetBlock) -> bytes:
+def _get_verified(cid: Cid, get: GetBlock) -> bytes:
     """``get(cid)``, bounded and checked against its hash."""
     block = get(cid)
     if len(block) > MAX_BLOCK_BYTES:

@@ -20,7 +20,7 @@ FACTORY_RUNTIME = bytes.fromhex(
     "3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
 )
 #: The signer of FACTORY_RAW_TX: nobody's key, its signature was made up ("Nick's method").
-FACTORY_SIGNER = "0x3fAB184622Dc19b6109349B94811493BF45362d2"
+FACTORY_SIGNER = "0x3fAB184622Dc19b6109349B94811493BF2a45362"
 FACTORY_COST_WEI = 10**16  # 100,000 gas at the fixed 100 gwei
 #: Legacy transaction without a chain id, valid on every chain.
 FACTORY_RAW_TX = bytes.fromhex(

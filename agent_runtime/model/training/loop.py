@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn import functional
+from tokenizers import Tokenizer
 
 from agent_runtime.model.architecture import ModelShape, build_model
 from agent_runtime.model.families import DRILLS, FAMILIES
+from agent_runtime.model.training.fast_forward import completion_loss_function
 from agent_runtime.model.training.mix import AdaptiveMix
-from agent_runtime.model.training.stream import IGNORED, Batch, ExampleStream
-from tokenizers import Tokenizer
+from agent_runtime.model.training.stream import Batch, ExampleStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class Trainer:
 
     def __init__(
         self, recipe: Recipe, tokenizer: Tokenizer, folder: Path, *, device: str, clock: Callable[[], float],
-        log: Callable[[str], None] = print, checkpoint_s: float = 120.0, snapshot_s: float = 480.0,
+        log: Callable[[str], None] = print, compiled: bool = True, checkpoint_s: float = 120.0,
+        snapshot_s: float = 480.0,
     ) -> None:  # fmt: skip
         self.recipe, self.folder, self.device, self.clock, self.log = recipe, folder, device, clock, log
         self.checkpoint_s, self.snapshot_s = checkpoint_s, snapshot_s
@@ -52,6 +53,7 @@ class Trainer:
         self.mix = AdaptiveMix(list(FAMILIES), list(DRILLS), recipe.priors)
         self.stream = ExampleStream(tokenizer, self.mix, recipe.seed, recipe.batch_tokens, recipe.shape.context_tokens)
         self.optimizers = make_optimizers(self.model, recipe)
+        self.loss_of = completion_loss_function(compiled=compiled)
         self.step, self.tokens, self.elapsed_s, self.loss = 0, 0, 0.0, 0.0
         self.curve: list[dict[str, Any]] = []
 
@@ -102,8 +104,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = rate
         self.model.train()
-        with torch.autocast(self.device, dtype=torch.bfloat16):
-            loss, right = completion_loss(self.model, batch.inputs.to(self.device), batch.targets.to(self.device))
+        loss, right = self.loss_of(self.model, batch.inputs.to(self.device), batch.targets.to(self.device))
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
@@ -158,19 +159,3 @@ def make_optimizers(model: torch.nn.Module, recipe: Recipe) -> list[torch.optim.
     )
     return [muon, torch.optim.AdamW(others, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)]
 
-
-def completion_loss(model: Any, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, list[bool]]:
-    """Mean cross-entropy over completion tokens, and per row whether every one of them was the first choice.
-
-    Args:
-        inputs, targets: int64 [rows, tokens].
-    """
-    hidden = model.model(input_ids=inputs).last_hidden_state[:, :-1]
-    shifted = targets[:, 1:]
-    wanted = shifted != IGNORED
-    logits = model.lm_head(hidden[wanted]).float()
-    labels = shifted[wanted]
-    loss = functional.cross_entropy(logits, labels)
-    missed = torch.zeros_like(wanted)
-    missed[wanted] = logits.detach().argmax(-1) != labels
-    return loss, (~missed.any(1)).tolist()

@@ -1,0 +1,142 @@
+"""Chain writes without waiting: each call submits or looks up, so that one pass of a worker never blocks on a block.
+
+Built on `TxSender`'s journal: a write is named by what it does, so a restarted process finds it again. Knows no contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from agent_runtime.faults import Fault, no_fault
+from symphony_chain.abi import contract_error
+from symphony_chain.errors import Conflict, ContractError, RpcError, RpcRevert, SymphonyError
+from symphony_chain.rpc_types import Receipt
+from symphony_chain.tx import TxSender
+from symphony_chain.tx_journal import Entry
+
+#: Blocks without a receipt after which the sender looks whether the node lost the transaction.
+PATIENCE_BLOCKS = 4
+RESOLVE_DEADLINE_S = 2.0
+MAX_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Where a write stands. ``refused``: nothing of it happened, ``error`` says why."""
+
+    status: Literal["pending", "mined", "refused"]
+    receipt: Receipt | None = None
+    error: SymphonyError | None = None
+
+
+@dataclass
+class _Pending:
+    entry: Entry
+    op: str
+    seen_block: int
+
+
+class Outbox:
+    """Writes of one key. Call `poll` once per block, then `write` for everything that is wanted.
+
+    Args:
+        sender_of: makes the sender from a fault hook (the hook adds the kind of write to the sender's points).
+    """
+
+    def __init__(self, sender_of: Callable[[Fault], TxSender], *, fault: Fault = no_fault) -> None:
+        self._fault = fault
+        self._op = ""
+        self.sender = sender_of(self._on_fault)
+        self._pending: dict[str, _Pending] = {}
+        self._final: dict[str, Write] = {}
+        self._attempt: dict[str, int] = {}
+
+    @property
+    def address(self) -> str:
+        return self.sender.account.address
+
+    def write(self, op: str, key: str, to: str, data: bytes, *, value_wei: int = 0, head_number: int) -> Write:
+        """Submits a call once, and says where it stands.
+
+        Args:
+            op: kind of write, for fault points: one of `faults.WRITES`, or a requester's.
+            key: what the write does, unique for this sender, equal after a restart.
+
+        Raises:
+            ChainUnavailable: before anything was sent. Conflict ``tx.unfunded``: the key has no coins for gas.
+        """
+        if (done := self._final.get(key)) is not None:
+            return done
+        if key in self._pending:
+            return Write("pending")
+        try:
+            self._op = op
+            name = key if not self._attempt.get(key) else f"{key}#{self._attempt[key]}"
+            entry = self.sender.submit(to, data, value_wei=value_wei, idempotency_key=name)
+        except RpcRevert as revert:
+            return Write("refused", error=contract_error(revert.data))  # not final: the chain may allow it later
+        except RpcError as error:
+            return Write("refused", error=error)
+        self._pending[key] = _Pending(entry, op, head_number)
+        if entry.state not in ("signed", "sent"):
+            self._resolve(key, head_number)  # an earlier run's: its fate may be known already
+        return self._final.get(key, Write("pending"))
+
+    def poll(self, head_number: int) -> None:
+        """Looks up the receipts of pending writes, in one batch; asks the sender to rebroadcast what seems lost."""
+        if not self._pending:
+            return
+        keys = list(self._pending)
+        hashes = ["0x" + (self._pending[key].entry.tx_hash or b"").hex() for key in keys]
+        receipts = self.sender.rpc.batch([("eth_getTransactionReceipt", (name,)) for name in hashes])
+        for key, receipt in zip(keys, receipts, strict=True):
+            if receipt or head_number - self._pending[key].seen_block >= PATIENCE_BLOCKS:
+                self._resolve(key, head_number)
+
+    def resume(self) -> None:
+        """After a start or a reorganisation: what was mined may be gone, what was sent may be lost."""
+        self._final.clear()
+        self._op = "resume"
+        self.sender.resume()
+
+    def _resolve(self, key: str, head_number: int) -> None:
+        pending = self._pending[key]
+        self._op = pending.op
+        result = self.sender.wait(pending.entry, deadline_s=RESOLVE_DEADLINE_S)
+        if result.outcome == "unknown":
+            pending.seen_block = head_number
+            return
+        del self._pending[key]
+        if result.outcome == "mined":
+            self._final[key] = Write("mined", receipt=result.receipt)
+        elif result.outcome == "reverted":
+            self._final[key] = Write("refused", receipt=result.receipt, error=contract_error(result.revert_data))
+        else:
+            self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        """Another transaction used the nonce, so nothing happened: the next `write` sends it under the next name."""
+        self._attempt[key] = self._attempt.get(key, 0) + 1
+        if self._attempt[key] >= MAX_ATTEMPTS:
+            error = Conflict(
+                f"the write {key} was dropped {MAX_ATTEMPTS} times",
+                code="tx.dropped",
+                hint="another program sends from the same key; give each its own",
+            )
+            self._final[key] = Write("refused", error=error)
+
+    def _on_fault(self, point: str) -> None:
+        if self._op in _FAULTLESS:
+            return
+        self._fault(f"{self._op}.{point}")
+
+
+#: Kinds of write that are no worker's, and so no fault points of one.
+_FAULTLESS = frozenset({"resume", "post", "award", "cancel", "close", "withdraw"})
+
+
+def error_name(error: SymphonyError | None) -> str:
+    """Name of the contract's custom error, "" for any other."""
+    return str(error.context.get("error", "")) if isinstance(error, ContractError) else ""

@@ -1,0 +1,182 @@
+"""A worker's own record: what it decided about each task and how far its work has come. SQLite, one file per worker.
+
+`agent status` and `task explain` read it. A decision is written before its bid is sent, so that a restarted worker sends the same
+bid again. Knows no chain; what is binding lies in `slashing_protection`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from agent_runtime.faults import Fault, no_fault
+from symphony_chain.errors import Failure
+from symphony_chain.types import Bid
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS decisions (
+  task_id BLOB PRIMARY KEY, verdict TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+  agent_id INTEGER NOT NULL, price_wei TEXT, confidence_bps INTEGER, expiry_s INTEGER, signature BLOB,
+  block_number INTEGER NOT NULL, updated_s REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS work (
+  task_id BLOB NOT NULL, seat INTEGER NOT NULL, stage TEXT NOT NULL, detail TEXT NOT NULL,
+  thinking_s REAL NOT NULL, tokens INTEGER NOT NULL, updated_s REAL NOT NULL, PRIMARY KEY (task_id, seat)
+) WITHOUT ROWID;
+"""
+BUSY_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a worker decided: ``verdict`` is "bid" (with the signed bid) or "refused" (with a reason code)."""
+
+    task_id: bytes
+    verdict: str
+    reason: str
+    detail: str
+    block_number: int
+    bid: Bid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How far a seat has come: thinking, thought, failed; seconds of thinking and tokens made."""
+
+    task_id: bytes
+    seat: int
+    stage: str
+    detail: str = ""
+    thinking_s: float = 0.0
+    tokens: int = 0
+
+
+class WorkerStore:
+    """The record of one agent. Close it, or use it as a context manager; `read_only` opens it beside a running worker."""
+
+    def __init__(
+        self, path: Path, *, clock: Callable[[], float], fault: Fault = no_fault, read_only: bool = False
+    ) -> None:
+        self.path = path
+        self._clock = clock
+        self._fault = fault
+        self._lock = threading.Lock()
+        with self._guarded():
+            if read_only:
+                self._db = sqlite3.connect(
+                    f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+                )
+                return
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.executescript(SCHEMA)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def decide(self, agent_id: int, decision: Decision) -> None:
+        """Writes a decision over the last one about the task; on disk when this returns."""
+        bid = decision.bid
+        self._fault("decision.before_write")
+        with self._guarded():
+            self._db.execute(
+                "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    decision.task_id,
+                    decision.verdict,
+                    decision.reason,
+                    decision.detail,
+                    agent_id,
+                    str(bid.price_wei) if bid else None,
+                    bid.confidence_bps if bid else None,
+                    bid.expiry_s if bid else None,
+                    bid.signature if bid else None,
+                    decision.block_number,
+                    self._clock(),
+                ),
+            )
+        self._fault("decision.after_write")
+
+    def decision(self, task_id: bytes) -> Decision | None:
+        """The last decision about a task."""
+        rows = self._fetch("SELECT * FROM decisions WHERE task_id = ?", (task_id,))
+        return _decision(rows[0]) if rows else None
+
+    def decisions(self, limit: int = 100) -> list[Decision]:
+        """The newest decisions, newest first."""
+        rows = self._fetch("SELECT * FROM decisions ORDER BY block_number DESC, task_id LIMIT ?", (limit,))
+        return [_decision(row) for row in rows]
+
+    def note(self, work: Work) -> None:
+        """Writes how far a seat has come."""
+        self._fault("work.before_write")
+        with self._guarded():
+            self._db.execute("INSERT OR REPLACE INTO work VALUES (?, ?, ?, ?, ?, ?, ?)", (*_work_row(work), self._clock()))
+        self._fault("work.after_write")
+
+    def work(self, limit: int = 100) -> list[Work]:
+        """The seats worked on last, newest first."""
+        sql = "SELECT task_id, seat, stage, detail, thinking_s, tokens FROM work ORDER BY updated_s DESC LIMIT ?"
+        return [Work(*row) for row in self._fetch(sql, (limit,))]
+
+    def counts(self) -> dict[str, int]:
+        """Reason code → number of tasks refused for it; ``bid`` → tasks bid for."""
+        sql = "SELECT CASE verdict WHEN 'bid' THEN 'bid' ELSE reason END, COUNT(*) FROM decisions GROUP BY 1 ORDER BY 1"
+        return {str(name): int(count) for name, count in self._fetch(sql, ())}
+
+    def totals(self) -> dict[str, float]:
+        """Seconds of thinking and tokens over all seats."""
+        row = self._fetch("SELECT COUNT(*), COALESCE(SUM(thinking_s), 0), COALESCE(SUM(tokens), 0) FROM work", ())[0]
+        return {"seats": int(row[0]), "thinking_s": float(row[1]), "tokens": int(row[2])}
+
+    def _fetch(self, sql: str, arguments: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self._guarded():
+            return self._db.execute(sql, arguments).fetchall()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            with self._lock:
+                yield
+        except (sqlite3.Error, OSError) as error:
+            raise Failure(
+                f"the worker's record {self.path} cannot be used: {error}",
+                code="worker.store_unusable",
+                hint="free disk space and check that the folder is writable; no bid was sent",
+                path=str(self.path),
+            ) from error
+
+
+def as_json(record: Decision | Work) -> dict[str, Any]:
+    """JSON form of a row: hex task id, wei as decimal string, no signature."""
+    out = asdict(record) | {"task_id": "0x" + record.task_id.hex()}
+    bid = out.pop("bid", None)
+    if bid:
+        out |= {"price_wei": str(bid["price_wei"]), "confidence_bps": bid["confidence_bps"], "expiry_s": bid["expiry_s"]}
+    return out
+
+
+def _work_row(work: Work) -> tuple[Any, ...]:
+    return (work.task_id, work.seat, work.stage, work.detail, work.thinking_s, work.tokens)
+
+
+def _decision(row: tuple[Any, ...]) -> Decision:
+    bid = Bid(row[4], int(row[5]), row[6], row[7], row[8]) if row[1] == "bid" else None
+    return Decision(row[0], row[1], row[2], row[3], row[9], bid)

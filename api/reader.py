@@ -1,0 +1,105 @@
+"""What the API asks of an index, as a protocol, and the facts of one task that its documents are assembled from.
+
+`index_reader` implements it over the indexer's tables. Knows nothing of SQL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from api.schema.agent import AgentDetail, AgentSummary
+from api.schema.base import Page, Status, Totals
+from api.schema.chain import BlockDetail, BlockSummary, Event, TransactionDetail
+from api.schema.task import Bid, Seat, TaskRecord
+from symphony_chain.types import Task
+
+
+@dataclass(frozen=True)
+class TaskFilter:
+    """Which tasks a list shows; None: all."""
+
+    state: str | None = None
+    requester: str | None = None
+    agent_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What the contract said when it closed a task; `winner` is 26 bytes, empty unless Settled."""
+
+    winner: bytes
+    winner_weight: int
+    total_weight: int
+    refund_wei: int
+    burnt_wei: int
+
+
+@dataclass(frozen=True)
+class AgentWord:
+    """An agent's declared word on one page."""
+
+    agent_id: int
+    declared: int
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """All that the index knows of one task; the vote, the funnel and the money follow from it.
+
+    `agents` are all agents registered, with their declared word on the task's page (0: page not declared).
+    """
+
+    record: TaskRecord
+    task: Task
+    returned_wei: int
+    closing: Closing | None
+    bids: tuple[Bid, ...] = ()
+    seats: tuple[Seat, ...] = ()
+    timeline: tuple[Event, ...] = ()
+    agents: tuple[AgentWord, ...] = field(default=())
+
+
+@dataclass(frozen=True, order=True)
+class EventCursor:
+    """A position in the event stream: after this event of this block."""
+
+    block_number: int
+    log_index: int
+
+
+class Reader(Protocol):
+    """Reads of one index. Ids are 0x-hex in lower case; cursors are opaque strings of the reader's own making.
+
+    All may raise ChainUnavailable (no index yet) and BadCursor.
+    """
+
+    def status(self) -> Status: ...
+
+    def totals(self) -> Totals: ...
+
+    def tasks(self, only: TaskFilter, *, cursor: str | None, limit: int) -> Page[TaskRecord]: ...
+
+    def task(self, task_id: str) -> TaskFacts | None: ...
+
+    def agents(self, *, cursor: str | None, limit: int) -> Page[AgentSummary]: ...
+
+    def agent(self, agent_id: int) -> AgentDetail | None: ...
+
+    def agents_of(self, address: str) -> list[int]:
+        """Agents whose wallet or owner is this address, by id."""
+
+    def blocks(self, *, cursor: str | None, limit: int) -> Page[BlockSummary]: ...
+
+    def block(self, number: int) -> BlockDetail | None: ...
+
+    def block_number(self, block_hash: str) -> int | None:
+        """Height of a canonical block; None for unknown and orphaned ones."""
+
+    def transaction(self, tx_hash: str) -> TransactionDetail | None: ...
+
+    def events_after(self, after: EventCursor, *, limit: int, task_id: str | None = None) -> list[Event]:
+        """Events in chain order, each with its id; at most `limit`."""
+
+    def block_hash(self, number: int) -> str | None:
+        """Hash of the canonical block at a height, as far as it is indexed."""

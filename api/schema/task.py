@@ -1,0 +1,211 @@
+"""Documents about tasks: parameters, bids, seats, vote, funnel, money, timeline. Knows nothing of SQL or HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from api.schema.base import Anchored, BlockRef, Finality, Hex, Model, Wei
+from api.schema.chain import Event
+
+StateName = Literal[
+    "open", "unawarded", "awarded", "revealing", "closing", "settled", "inconclusive", "void", "expired", "cancelled"
+]
+
+
+class SkillNeed(Model):
+    """One lane that a task asks for, in basis points."""
+
+    lane: int
+    tag: str
+    bps: int
+
+
+class TaskRecord(Anchored):
+    """A task as lists show it."""
+
+    id: Hex
+    state: StateName = Field(description="at the timestamp of the indexed head")
+    requester: str
+    title: str | None = Field(default=None, description="from the beacon header, if at hand; foreign text")
+    page_id: Hex
+    needs: tuple[SkillNeed, ...]
+    k: int
+    seats: int = Field(description="seats awarded")
+    bids: int
+    ceiling_wei: Wei
+    price_wei: Wei | None = Field(description="pay per seat, once awarded")
+    quorum_bps: int
+    posted: BlockRef
+    bid_end_s: int
+    commit_end_s: int
+    reveal_end_s: int
+
+
+class Bid(Anchored):
+    """A published bid and what became of it."""
+
+    agent_id: int
+    price_wei: Wei
+    confidence_bps: int
+    expiry_s: int
+    outcome: Literal["waiting", "seated", "skipped", "passed_over"]
+    skip_reason: str | None
+    tx_hash: Hex
+
+
+class Seat(Model):
+    """One seat of a task; the fields fill up as its agent acts."""
+
+    seat: int
+    agent_id: int
+    wallet: str
+    weight: int
+    phase: Literal["awarded", "committed", "revealed"]
+    no_show: bool
+    commitment: Hex | None
+    commit_tx: Hex | None
+    commit_block: BlockRef | None
+    answer_digest: Hex | None
+    evidence_digest: Hex | None
+    salt: Hex | None
+    answer: str | None = Field(description="text published with the reveal, or found by its digest; foreign text")
+    reveal_tx: Hex | None
+    reveal_block: BlockRef | None
+    score_bps: int | None
+    scored: bool | None
+    pay_wei: Wei | None
+    bond_returned_wei: Wei | None
+    finality: Finality
+    block: BlockRef
+
+
+class Commit(Anchored):
+    """A seat's commitment."""
+
+    seat: int
+    agent_id: int
+    commitment: Hex
+    tx_hash: Hex
+
+
+class Reveal(Anchored):
+    """A seat's opened answer."""
+
+    seat: int
+    agent_id: int
+    answer_digest: Hex
+    evidence_digest: Hex
+    salt: Hex
+    answer: str | None
+    tx_hash: Hex
+
+
+class AnswerVote(Model):
+    """The weight behind one answer."""
+
+    digest: Hex
+    cid: str
+    answer: str | None
+    weight: int
+    share_bps: int = Field(description="of the weight of all awarded seats")
+    supporters: tuple[int, ...] = Field(description="agent ids")
+    winner: bool
+
+
+class Vote(Anchored):
+    """The weighted vote, recomputed from the revealed answers by the project's one tally."""
+
+    total_weight: int
+    revealed_weight: int
+    silent_weight: int
+    quorum_bps: int
+    quorum_weight: int = Field(description="least weight that wins: the quorum's share, rounded up")
+    answers: tuple[AnswerVote, ...] = Field(description="heaviest first")
+    decided: bool = Field(description="the task is closed and this is what the contract counted")
+
+
+class FunnelStage(Model):
+    """One step from all agents to the seated ones."""
+
+    name: Literal["registered", "declares_page", "matches", "bid", "seated"]
+    label: str
+    count: int
+
+
+class FunnelReason(Model):
+    """Why agents fell out at a stage."""
+
+    stage: Literal["declares_page", "matches", "bid", "seated"]
+    reason: str
+    label: str
+    agent_ids: tuple[int, ...]
+
+
+class NextStep(Model):
+    """Who may act next, and until when (block time)."""
+
+    actor: str
+    action: str
+    by_s: int | None
+
+
+class Explain(Anchored):
+    """Why the task is where it is: the funnel with reasons, and what happens next."""
+
+    task_id: Hex
+    state: StateName
+    meaning: str
+    next: NextStep | None
+    stages: tuple[FunnelStage, ...]
+    reasons: tuple[FunnelReason, ...]
+
+
+class Payout(Model):
+    """What one seat was paid."""
+
+    seat: int
+    agent_id: int
+    pay_wei: Wei
+    bond_returned_wei: Wei
+    score_bps: int
+
+
+class Money(Anchored):
+    """Where the escrow is: every wei of it is in exactly one of held, returned, paid, refunded, burnt."""
+
+    escrow_wei: Wei
+    price_wei: Wei | None
+    held_wei: Wei
+    returned_wei: Wei = Field(description="difference to the ceiling, back at award")
+    paid_wei: Wei
+    refunded_wei: Wei
+    burnt_wei: Wei
+    payouts: tuple[Payout, ...]
+
+
+class Deadline(Model):
+    """A limit in block time."""
+
+    name: Literal["bid_end", "commit_end", "reveal_end"]
+    label: str
+    at_s: int
+    passed: bool
+
+
+class TaskDetail(TaskRecord):
+    """One task, whole."""
+
+    params: dict[str, Any] = Field(description="the 23 parameters, as signed")
+    header_cid: str
+    header: dict[str, Any] | None = Field(description="the beacon header, if at hand; foreign text")
+    body_cid: str | None
+    body: dict[str, Any] | None = Field(description="the task body, if at hand; foreign text")
+    bid_list: tuple[Bid, ...]
+    seat_list: tuple[Seat, ...]
+    vote: Vote | None
+    explain: Explain
+    money: Money
+    deadlines: tuple[Deadline, ...]
+    timeline: tuple[Event, ...]

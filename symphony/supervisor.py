@@ -1,0 +1,187 @@
+"""Starts and stops the whole of Symphony on one machine: devnet, contracts, index, API, agents, each its own process.
+
+Knows how the parts are started, not what they do; `up` and `demo` are thin over it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from symphony_chain.deploy import Deployment, deploy
+from symphony_chain.devnet import DEVNET_ACCOUNTS, Devnet, start_devnet
+from symphony_chain.devnet.process import Child, guarded
+from symphony_chain.errors import Failure
+from symphony_chain.keys import Keystore
+from symphony_chain.rpc import Rpc, wait_until
+from symphony_chain.tx import TxSender
+from symphony_chain.tx_journal import TxJournal
+
+ROOT = Path(__file__).resolve().parent.parent
+START_DEADLINE_S = 120.0
+FUND_WEI = 10 * 10**18
+#: scrypt work for keys of a devnet: they are funded with play money and made anew for each run.
+DEVNET_SCRYPT_N = 2**12
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start. `data_dir` is a fresh or reused folder; everything of the run lives under it."""
+
+    data_dir: Path
+    devnet: str = "auto"
+    devnet_port: int = 0
+    block_time_s: float = 1.0
+    agents: int = 5
+    engine: str = "torch"
+    samples: int = 3
+    temperature: float = 0.8
+    random_weights_seed: int | None = None
+    api_port: int = 0
+    seed: int = 1
+
+
+class Supervisor:
+    """A running Symphony. Use as a context manager: leaving it stops every process that it started, in reverse order."""
+
+    def __init__(self, plan: Plan, say: Say = lambda _: None) -> None:
+        self.plan = plan
+        self.say = say
+        self.services: dict[str, Child] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Supervisor:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    # --- start ---
+
+    def _start(self) -> None:
+        data = self.plan.data_dir
+        (data / "logs").mkdir(parents=True, exist_ok=True)
+        self.devnet = self._devnet()
+        self.rpc = self._stack.enter_context(Rpc(self.devnet.url))
+        self.say(f"{self.devnet.kind} devnet at {self.devnet.url}")
+        self.deployer = self._sender(DEVNET_ACCOUNTS[0][1])
+        self.deployment = deploy(self.deployer)
+        self.deployment_path = data / "deployment.json"
+        self.deployment.save(self.deployment_path)
+        self.say(f"market {self.deployment.market}")
+        self._start_index_and_api()
+        self._start_agents()
+        self._write_state()
+
+    def _devnet(self) -> Devnet:
+        folder = self.plan.data_dir / "devnet"
+        return self._stack.enter_context(
+            start_devnet(
+                self.plan.devnet,  # type: ignore[arg-type]  # checked by start_devnet
+                port=self.plan.devnet_port,
+                block_time_s=self.plan.block_time_s,
+                data_dir=folder,
+            )
+        )
+
+    def _sender(self, key: str | bytes) -> TxSender:
+        from eth_account import Account
+
+        journal = self._stack.enter_context(TxJournal(self.plan.data_dir / "tx.sqlite"))
+        return TxSender(self.rpc, Account.from_key(key), journal)
+
+    def _start_index_and_api(self) -> None:
+        data = self.plan.data_dir
+        # The genesis is in the name: a new devnet is a new chain, and an index of the old one is not its index.
+        self.db_url = f"sqlite:///{data / f'index-{self.deployment.genesis[2:10]}.sqlite'}"
+        common = ["--rpc", self.devnet.url, "--deployment", str(self.deployment_path), "--db", self.db_url]
+        self._service("indexer", ["-m", "indexer", *common])
+        ready = self._service(
+            "api", ["-m", "api", *common, "--port", str(self.plan.api_port), "--content", str(data / "content")]
+        )
+        self.api_url = str(ready["url"])
+        self.say(f"explorer at {self.api_url}")
+
+    def _start_agents(self) -> None:
+        raise NotImplementedError
+
+    # --- processes ---
+
+    def _service(self, name: str, command: Sequence[str], *, wait: bool = True) -> dict[str, Any]:
+        """Starts a Python module and, if asked, waits for its one JSON line that says it is ready."""
+        child = Child(
+            guarded([sys.executable, *command]),
+            log=self.plan.data_dir / "logs" / f"{name}.log",
+            env={"PYTHONPATH": str(ROOT)},
+        )
+        self.services[name] = child
+        self._stack.callback(child.stop)
+        return self.ready(name) if wait else {}
+
+    def ready(self, name: str) -> dict[str, Any]:
+        """The ready line of a service; Failure `service.failed` with its last words if it ended instead."""
+        child = self.services[name]
+
+        def look() -> dict[str, Any] | None:
+            line = _ready_line(child.output())
+            if line is None and child.exit_code() is not None:
+                raise self._ended(name, child)
+            return line
+
+        return wait_until(look, START_DEADLINE_S, 0.1, what=f"the start of {name}")
+
+    def check(self) -> None:
+        """Raises Failure `service.failed` if a process that should run has ended."""
+        for name, child in self.services.items():
+            if child.exit_code() is not None:
+                raise self._ended(name, child)
+
+    def _ended(self, name: str, child: Child) -> Failure:
+        tail = "\n".join(child.output().strip().splitlines()[-5:])
+        return Failure(
+            f"{name} ended with exit code {child.exit_code()}: {tail}",
+            hint=f"its whole log is {child.log}",
+            code="service.failed",
+            service=name,
+        )
+
+    def _write_state(self) -> None:
+        state = {
+            "rpc_url": self.devnet.url,
+            "deployment": str(self.deployment_path),
+            "api_url": self.api_url,
+            "db_url": self.db_url,
+            "pid": os.getpid(),
+        }
+        path = self.plan.data_dir / "run.json"
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(state, indent=1) + "\n")
+        temporary.replace(path)
+        self._stack.callback(path.unlink, missing_ok=True)
+
+
+def _ready_line(output: str) -> dict[str, Any] | None:
+    """The first whole line that is a JSON object with `ready` or `url`."""
+    for line in output.splitlines(keepends=True):
+        if line.startswith("{") and line.endswith("\n"):
+            value = json.loads(line)
+            if isinstance(value, dict) and ("url" in value or "ready" in value):
+                return value
+    return None

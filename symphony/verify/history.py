@@ -1,0 +1,189 @@
+"""One task's story as the chain's logs tell it, in order, with the place of every event.
+
+Believes the logs; `receipt` checks them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from symphony.verify.reader import ChainReader
+from symphony_chain.abi import MARKET, signatures
+from symphony_chain.errors import InvalidInput, NotFound
+from symphony_chain.events import (
+    AnswerCommitted,
+    AnswerRevealed,
+    BidPosted,
+    BidSkipped,
+    Event,
+    TaskAwarded,
+    TaskCancelled,
+    TaskPosted,
+    TaskSettled,
+    decode,
+)
+from symphony_chain.rpc import Log
+from symphony_chain.types import State, Task
+
+E = TypeVar("E", covariant=True)
+MIN_PREFIX = 6
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where in the chain: events are totally ordered by it."""
+
+    block: int
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[E]):
+    """An event and the log it was read from."""
+
+    event: E
+    log: Log
+
+    @property
+    def at(self) -> Position:
+        return Position(self.log.block_number, self.log.log_index)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHistory:
+    """All events of one task, oldest first in each list."""
+
+    task_id: bytes
+    posted: Entry[TaskPosted]
+    bids: tuple[Entry[BidPosted], ...]
+    skipped: tuple[Entry[BidSkipped], ...]
+    awarded: Entry[TaskAwarded] | None
+    commits: tuple[Entry[AnswerCommitted], ...]
+    reveals: tuple[Entry[AnswerRevealed], ...]
+    closed: Entry[TaskSettled] | Entry[TaskCancelled] | None
+    timeline: tuple[Entry[Event], ...]
+
+    @property
+    def task(self) -> Task:
+        return self.posted.event.task
+
+
+def topic(name: str) -> bytes:
+    """First topic of a market event."""
+    return next(s.hash for s in signatures(MARKET, "event") if s.name == name)
+
+
+def load_history(reader: ChainReader, task_id: bytes) -> TaskHistory:
+    """Everything that the chain says of a task.
+
+    Raises:
+        NotFound: it was never posted here. InvalidInput: a log is malformed.
+    """
+    entries = [_entry(log) for log in reader.logs(reader.deployment.market, [None, task_id])]
+    known = [entry for entry in entries if entry is not None]
+    posted = _of(known, TaskPosted)
+    if not posted:
+        raise unknown_task("0x" + task_id.hex())
+    awarded = _of(known, TaskAwarded)
+    closed: list[Entry[TaskSettled] | Entry[TaskCancelled]] = [
+        *_of(known, TaskSettled),
+        *_of(known, TaskCancelled),
+    ]
+    return TaskHistory(
+        task_id=task_id,
+        posted=posted[0],
+        bids=_of(known, BidPosted),
+        skipped=_of(known, BidSkipped),
+        awarded=awarded[0] if awarded else None,
+        commits=_of(known, AnswerCommitted),
+        reveals=_of(known, AnswerRevealed),
+        closed=closed[0] if closed else None,
+        timeline=tuple(known),
+    )
+
+
+def _entry(log: Log) -> Entry[Event] | None:
+    event = decode(log)
+    # `Transfer`-like topics cannot occur at the market; a bytes32 second topic alone does not make an event ours.
+    return Entry(event, log) if event is not None and hasattr(event, "task_id") else None
+
+
+T = TypeVar("T")
+
+
+def _of(entries: list[Entry[Event]], kind: type[T]) -> tuple[Entry[T], ...]:
+    return tuple(Entry(entry.event, entry.log) for entry in entries if isinstance(entry.event, kind))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    """One task in a list: its parameters and how far its events go (deadlines apart; see `state_by_events`)."""
+
+    task_id: bytes
+    task: Task
+    posted_block: int
+    price_wei: int | None
+    seats: tuple[int, ...]
+    closed: State | None
+
+
+def list_tasks(reader: ChainReader) -> list[TaskLine]:
+    """Every task of the market, newest first."""
+    wanted = [topic(name) for name in ("TaskPosted", "TaskAwarded", "TaskSettled", "TaskCancelled")]
+    lines: dict[bytes, TaskLine] = {}
+    for log in reader.logs(reader.deployment.market, [wanted]):
+        event = decode(log)
+        if isinstance(event, TaskPosted):
+            lines[event.task_id] = TaskLine(event.task_id, event.task, log.block_number, None, (), None)
+        elif isinstance(event, TaskAwarded | TaskSettled | TaskCancelled) and event.task_id in lines:
+            lines[event.task_id] = _advanced(lines[event.task_id], event)
+    return list(reversed(lines.values()))
+
+
+def _advanced(line: TaskLine, event: TaskAwarded | TaskSettled | TaskCancelled) -> TaskLine:
+    price, seats, closed = line.price_wei, line.seats, line.closed
+    if isinstance(event, TaskAwarded):
+        price, seats = event.price_wei, tuple(seat.agent_id for seat in event.seats)
+    else:
+        closed = event.outcome if isinstance(event, TaskSettled) else State.CANCELLED
+    return TaskLine(line.task_id, line.task, line.posted_block, price, seats, closed)
+
+
+def resolve_task_id(reader: ChainReader, text: str) -> bytes:
+    """A whole task id (0x and 64 hex digits), or the one task whose id starts with at least six digits.
+
+    Raises:
+        InvalidInput: neither. NotFound: no task starts so.
+    """
+    digits = text.lower().removeprefix("0x")
+    try:
+        bytes.fromhex(digits + "0" * (len(digits) % 2))
+    except ValueError:
+        digits = ""
+    if not MIN_PREFIX <= len(digits) <= 64:
+        raise InvalidInput(
+            f"{text[:80]!r} is not a task id",
+            hint=f"a task id is 0x and 64 hex digits, or at least its first {MIN_PREFIX}; `symphony task list` shows them",
+            code="task.bad_id",
+        )
+    if len(digits) == 64:
+        return bytes.fromhex(digits)
+    found = [line.task_id for line in list_tasks(reader) if line.task_id.hex().startswith(digits)]
+    if not found:
+        raise unknown_task(text)
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{len(found)} tasks start with {text}",
+            hint="give more digits of the id",
+            code="task.ambiguous_id",
+        )
+    return found[0]
+
+
+def unknown_task(text: str) -> NotFound:
+    return NotFound(
+        f"there is no task {text} on this market",
+        hint="`symphony task list` shows the tasks; is --rpc the right chain?",
+        code="task.unknown",
+    )

@@ -1,0 +1,143 @@
+"""The task families: worked answers agree with independent solvers, questions are seeded, split and screened."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from random import Random
+
+import pytest
+
+from agent_runtime.model.families import DRILLS, FAMILIES, LEVELS, base
+from agent_runtime.model.prompting import extract_answer, format_completion, format_prompt
+from symphony_chain.errors import InvalidInput
+from symphony_chain.spec import canonical
+
+ALL = {**FAMILIES, **DRILLS}
+# Written by hand after the phrasing of the public set; none of them is in it.
+BY_HAND = {
+    "boolean_expressions": ("not ( True or False ) or ( not not False ) is", "false"),
+    "multistep_arithmetic_two": ("((-3 + 4 * -2) * (7 - -5 - 1 * 4)) =", "-88"),
+    "object_counting": ("I have a plum, two yams, three kiwis, and a drum. How many fruits do I have?", "4"),
+    "navigate": (
+        "If you follow these instructions, do you return to the starting point? Take 3 steps. Turn around. Take 1 step. "
+        "Take 2 steps. Turn left.\nOptions:\n- Yes\n- No",
+        "YES",
+    ),
+    "web_of_lies": ("Question: Zed lies. Amy says Zed tells the truth. Kim says Amy lies. Does Kim tell the truth?", "YES"),
+    "tracking_shuffled_objects_three_objects": (
+        "Alice, Bob, and Claire are playing a game. At the start of the game, they are each holding a ball: Alice has a red ball, "
+        "Bob has a blue ball, and Claire has a pink ball.\nAs the game progresses, pairs of players trade balls. First, Bob and "
+        "Alice swap balls. Finally, Claire and Alice swap balls. At the end of the game, Claire has the\nOptions:\n(A) pink ball\n"
+        "(B) red ball\n(C) blue ball",
+        "C",
+    ),
+    "word_sorting": ("Sort the following words alphabetically: List: zebra o'neil apple applet", "apple applet o'neil zebra"),
+    "arithmetic_word_problems": (
+        "Ann has 12 eggs. Then Ann gives a third of them away. Later Ann buys 3 boxes with 4 in each. Next Ann doubles the "
+        "number. How many eggs does Ann have now?",
+        "40",
+    ),
+    "dyck_languages": (
+        "Complete the rest of the sequence, making sure that the parentheses are closed properly. Input: < { ( ) [", "] } >"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_worked_answer_is_what_an_independent_solver_finds(name: str, level: int) -> None:
+    rng = Random(f"solver/{name}/{level}")
+    for _ in range(60):
+        example = FAMILIES[name].generate(rng, level)
+        assert FAMILIES[name].verify(example.prompt, example.answer), example
+        assert canonical(example.answer, example.answer_format).decode() == example.answer
+        assert extract_answer(format_completion(example.reasoning, example.answer)) == example.answer
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_solvers_know_the_public_phrasing(name: str) -> None:
+    prompt, answer = BY_HAND[name]
+    assert FAMILIES[name].solver(prompt) == answer
+
+
+def test_a_wrong_answer_does_not_verify() -> None:
+    example = FAMILIES["object_counting"].generate(Random(1), 3)
+    assert not FAMILIES["object_counting"].verify(example.prompt, str(int(example.answer) + 1))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_same_seed_gives_the_same_question(name: str) -> None:
+    first, second = (ALL[name].generate(Random(5), 3) for _ in range(2))
+    assert first == second
+    assert ALL[name].generate(Random(6), 3) != first
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_higher_levels_take_more_work(name: str) -> None:
+    means = []
+    for level in (1, 5):
+        rng = Random(f"length/{name}")
+        means.append(sum(len(FAMILIES[name].generate(rng, level).reasoning) for _ in range(40)) / 40)
+    assert means[1] > 1.5 * means[0]
+
+
+def test_levels_outside_the_dial_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="level 6"):
+        FAMILIES["navigate"].generate(Random(0), 6)
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_the_split_is_by_hash_of_the_question(held_out: bool) -> None:
+    rng = Random(3)
+    for name in FAMILIES:
+        for _ in range(5):
+            example = FAMILIES[name].generate(rng, 3, held_out=held_out)
+            assert base.is_held_out(base.question_hash(example.prompt)) is held_out
+
+
+def test_banned_questions_are_thrown_away_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = FAMILIES["navigate"]
+    first = family.generate(Random(8), 3)
+    # Case and white space do not hide a question.
+    hidden = first.prompt.upper().replace(" ", "  ")
+    monkeypatch.setattr(base, "banned_hashes", lambda: frozenset({base.question_hash(hidden)}))
+    rejected: Counter[str] = Counter()
+    assert family.generate(Random(8), 3, rejected=rejected).prompt != first.prompt
+    assert rejected == {"navigate": 1}
+
+
+def test_the_ban_list_is_shipped_and_holds_whole_hashes() -> None:
+    hashes = base.banned_hashes()
+    assert len(hashes) > 3000
+    assert all(re.fullmatch("[0-9a-f]{16}", digest) for digest in hashes)
+
+
+def test_returning_walks_are_as_long_as_the_others() -> None:
+    rng, lengths = Random(4), {"YES": [0, 0], "NO": [0, 0]}
+    for _ in range(600):
+        example = FAMILIES["navigate"].generate(rng, 3)
+        tally = lengths[example.answer]
+        tally[0] += example.reasoning.count(",")
+        tally[1] += 1
+    means = {answer: total / count for answer, (total, count) in lengths.items()}
+    assert means["YES"] >= means["NO"] - 0.5
+    assert 0.4 < lengths["YES"][1] / 600 < 0.6
+
+
+def test_shuffled_options_come_beyond_level_three_only() -> None:
+    def in_order(prompt: str) -> bool:
+        objects = re.findall(r"\([A-G]\) (.*)", prompt)
+        places = [prompt.index(f" {thing}") for thing in objects]
+        return places == sorted(places)
+
+    family, rng = FAMILIES["tracking_shuffled_objects_five_objects"], Random(2)
+    shares = {level: sum(in_order(family.generate(rng, level).prompt) for _ in range(80)) / 80 for level in (3, 4)}
+    assert shares[3] > 0.75
+    assert shares[4] < 0.3
+
+
+def test_the_template_ends_where_completions_begin() -> None:
+    assert format_prompt("  2 + 2 =\n") == "Q: 2 + 2 =\nA:"
+    assert extract_answer("no answer here") is None
+    assert extract_answer(" 1\n#### 2\n#### 3") == "2"
