@@ -1,15 +1,15 @@
 // Hardhat 3: compiles the contracts to the same bytecode as scripts/build_contracts.py, and runs the `hardhat` devnet.
 // `npx hardhat node` serves network "node": chain 31337 with the ten standard accounts, one block per second.
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { defineConfig } from "hardhat/config";
 
 // The compiler is npm `solc`, given by path so that nothing is ever downloaded.
 const path = createRequire(import.meta.url).resolve("solc/soljson.js");
-const settings = {
-  optimizer: { enabled: true, runs: 200 },
-  evmVersion: "prague",
-  metadata: { bytecodeHash: "none", appendCBOR: false },
-};
+// The one settings file; its outputSelection is dropped because Hardhat asks for outputs of its own.
+const { outputSelection: _, ...settings } = JSON.parse(
+  readFileSync(new URL("contracts/solc-settings.json", import.meta.url), "utf8"),
+);
 const compiler = { version: "0.8.37", path, settings };
 
 // Set by symphony_chain.devnet, which gives every start its own genesis.

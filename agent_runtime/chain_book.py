@@ -15,6 +15,7 @@ from symphony_chain.rpc_types import Block
 from symphony_chain.skills import unpack_word
 from symphony_chain.types import ZERO_ADDRESS, Bid, State, Task
 
+K = TypeVar("K")
 T = TypeVar("T")
 NO_BLOCK = -1
 
@@ -43,7 +44,7 @@ class Versioned(Generic[T]):
 
     def prune(self, final_number: int) -> None:
         """Keeps of what is final only the last version."""
-        last_final = max(i for i, (number, _) in enumerate(self._history) if number <= final_number)
+        last_final = max((i for i, (number, _) in enumerate(self._history) if number <= final_number), default=0)
         if last_final:
             self._history[:last_final] = []
             self._history[0] = (NO_BLOCK, self._history[0][1])
@@ -164,11 +165,8 @@ class ChainBook:
 
     def rollback(self, to_number: int, head: Block | None) -> None:
         """Drops every block above a height; ``head`` is what is left on top."""
-        for entries in (self._tasks, self._agents):
-            for key, entry in list(entries.items()):
-                entry.rollback(to_number)
-                if entry.now is None:
-                    del entries[key]
+        _rollback(self._tasks, to_number)
+        _rollback(self._agents, to_number)
         self._pages.rollback(to_number)
         self.head = head
 
@@ -231,6 +229,13 @@ class ChainBook:
     def _change_agent(self, block: Block, agent_id: int, event: AgentEvent | ev.TaskSettled, task: Task | None) -> None:
         entry = self._agents.setdefault(agent_id, Versioned(None))
         entry.set(block.number, fold_agent(entry.now or AgentView(agent_id), event, task))
+
+
+def _rollback(entries: dict[K, Versioned[T | None]], to_number: int) -> None:
+    for key, entry in list(entries.items()):
+        entry.rollback(to_number)
+        if entry.now is None:
+            del entries[key]
 
 
 TaskEvent = (

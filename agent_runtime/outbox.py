@@ -11,10 +11,11 @@ from typing import Literal
 
 from agent_runtime.faults import Fault, no_fault
 from symphony_chain.abi import contract_error
+from symphony_chain.deploy import Deployment
 from symphony_chain.errors import Conflict, ContractError, RpcError, RpcRevert, SymphonyError
 from symphony_chain.rpc_types import Receipt
 from symphony_chain.tx import TxSender
-from symphony_chain.tx_journal import Entry
+from symphony_chain.tx_journal import LIVE, Account, Entry
 
 #: Blocks without a receipt after which the sender looks whether the node lost the transaction.
 PATIENCE_BLOCKS = 4
@@ -43,12 +44,16 @@ class Outbox:
 
     Args:
         sender_of: makes the sender from a fault hook (the hook adds the kind of write to the sender's points).
+        deployment: names the chain under which the journal keeps the key's rows.
     """
 
-    def __init__(self, sender_of: Callable[[Fault], TxSender], *, fault: Fault = no_fault) -> None:
+    def __init__(
+        self, sender_of: Callable[[Fault], TxSender], deployment: Deployment, *, fault: Fault = no_fault
+    ) -> None:
         self._fault = fault
         self._op = ""
         self.sender = sender_of(self._on_fault)
+        self._account = Account(deployment.chain_id, deployment.genesis_hash, self.sender.account.address)
         self._pending: dict[str, _Pending] = {}
         self._final: dict[str, Write] = {}
         self._attempt: dict[str, int] = {}
@@ -84,6 +89,26 @@ class Outbox:
             self._resolve(key, head_number)  # an earlier run's: its fate may be known already
         return self._final.get(key, Write("pending"))
 
+    def complete(self, op: str, key: str, to: str, data: bytes, *, value_wei: int = 0, deadline_s: float = 60.0) -> Receipt:
+        """Sends a call once and waits for it.
+
+        Raises:
+            ContractError: refused. UnknownOutcome: not mined in time (journaled). Conflict ``tx.unfunded``, ``tx.dropped``.
+        """
+        self._op = op
+        name, attempt = key, 0
+        while True:
+            try:
+                result = self.sender.send(to, data, value_wei=value_wei, idempotency_key=name, deadline_s=deadline_s)
+            except RpcRevert as revert:
+                raise contract_error(revert.data) from revert
+            if result.outcome == "reverted":
+                raise contract_error(result.revert_data)
+            attempt += 1
+            if result.outcome != "dropped" or attempt >= MAX_ATTEMPTS:
+                return result.expect_mined()
+            name = f"{key}#{attempt}"
+
     def poll(self, head_number: int) -> None:
         """Looks up the receipts of pending writes, in one batch; asks the sender to rebroadcast what seems lost."""
         if not self._pending:
@@ -100,6 +125,24 @@ class Outbox:
         self._final.clear()
         self._op = "resume"
         self.sender.resume()
+
+    def drain(self, *, deadline_s: float = 60.0) -> None:
+        """Waits for everything that earlier runs left open, so that reads of the chain show all of it.
+
+        Raises:
+            UnknownOutcome: a transaction is still not mined.
+        """
+        self.resume()
+        for entry in self.sender.journal.by_state(self._account, *LIVE):
+            result = self.sender.wait(entry, deadline_s=deadline_s)
+            if result.outcome == "unknown":
+                result.expect_mined()
+
+    def mined(self, prefix: str) -> list[Receipt]:
+        """Receipts of the mined writes whose key begins so, oldest first."""
+        entries = self.sender.journal.by_state(self._account, "mined")
+        hashes = [entry.tx_hash for entry in entries if entry.key.startswith(prefix) and entry.tx_hash]
+        return [receipt for name in hashes if (receipt := self.sender.rpc.get_receipt(name)) is not None]
 
     def _resolve(self, key: str, head_number: int) -> None:
         pending = self._pending[key]

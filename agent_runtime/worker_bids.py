@@ -28,7 +28,6 @@ class Bidder:
 
     Args:
         effort_of: what a specification will cost this agent; raises PromptTooLong.
-        queue_s: estimated seconds of thinking already promised.
     """
 
     def __init__(
@@ -39,14 +38,12 @@ class Bidder:
         executor: Executor,
         *,
         effort_of: Callable[[Spec], Effort],
-        queue_s: Callable[[], float],
     ) -> None:
         self._core = core
         self._loader = loader
         self._market = market
         self._fetches: Jobs[bytes, Spec | Refusal] = Jobs(executor, limit=FETCHES)
         self._effort_of = effort_of
-        self._queue_s = queue_s
         self._specs: dict[bytes, Spec] = {}
         self._done: set[bytes] = set()  # decided for good, bid mined or refused by the contract
         self._retry_at: dict[bytes, int] = {}  # block number before which a transient refusal is not asked again
@@ -85,7 +82,7 @@ class Bidder:
         known = self._core.store.decision(view.task_id)
         if known is not None and known.bid is not None and known.bid.agent_id == self._core.agent_id:
             self._send(view, known.bid)
-        elif known is not None and Reason(known.reason) not in TRANSIENT:
+        elif known is not None and known.bid is None and Reason(known.reason) not in TRANSIENT:
             self._done.add(view.task_id)
         elif self._core.head.number >= self._retry_at.get(view.task_id, 0):
             self._consider(view)
@@ -108,7 +105,8 @@ class Bidder:
             self._refuse(view.task_id, Refusal(Reason.PROMPT_TOO_LONG, error.message))
             return
         free_wei = self._market.account(core.agent_id).accrued_wei if task.bond_wei else 0
-        standing = Standing(declared, core.me.scores, free_wei, self._load(), self._queue_s())
+        load = self._load()
+        standing = Standing(declared, core.me.scores, free_wei, load, load * effort.thinking_s)
         verdict = decide(task, effort, standing, core.head.timestamp, core.config.bidding)
         if isinstance(verdict, Refusal):
             self._refuse(view.task_id, verdict)

@@ -5,6 +5,7 @@ The vote goes through `symphony_chain.model.tally`, the project's only tally. Kn
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from api.explain import explain
@@ -28,9 +29,7 @@ def digest_of(text: str) -> bytes:
 def with_answers(facts: TaskFacts, texts: Texts) -> TaskFacts:
     """The facts with answers that were published elsewhere filled in by their digest."""
     seats = tuple(_with_answer(seat, texts) for seat in facts.seats)
-    return TaskFacts(
-        facts.record, facts.task, facts.returned_wei, facts.closing, facts.bids, seats, facts.timeline, facts.agents
-    )
+    return replace(facts, seats=seats)
 
 
 def _with_answer(seat: Seat, texts: Texts) -> Seat:
@@ -175,7 +174,7 @@ def detail_of(facts: TaskFacts, texts: Texts, now_s: int) -> TaskDetail:
         "title": header["title"] if header else None,
         "params": facts.task.as_json(),
         "header_cid": str(Cid.from_digest(facts.task.header)),
-        "header": header,
+        "beacon": header,
         "body_cid": str(body_cid) if body_cid else None,
         "body": texts.body(body_cid.digest) if body_cid else None,
         "bid_list": facts.bids,

@@ -31,10 +31,8 @@ def explain(facts: TaskFacts) -> Explain:
             reasons.setdefault(("matches", "match_low"), []).append(agent.agent_id)
     for agent_id in sorted(matching - bidders):
         reasons.setdefault(("bid", "no_bid"), []).append(agent_id)
-    for bid in facts.bids:
-        if bid.agent_id not in seated and bid.outcome in ("skipped", "passed_over"):
-            reason = bid.skip_reason or "SEATS_TAKEN"
-            reasons.setdefault(("seated", reason), []).append(bid.agent_id)
+    for agent_id, reason in _not_seated(facts, seated):
+        reasons.setdefault(("seated", reason), []).append(agent_id)
     stages = (
         ("registered", "agents registered", len(registered)),
         ("declares_page", "declare this skill page", len(declared)),
@@ -54,6 +52,13 @@ def explain(facts: TaskFacts) -> Explain:
     )
 
 
+def _not_seated(facts: TaskFacts, seated: set[int]) -> list[tuple[int, str]]:
+    """Bidders without a seat, each with the contract's last reason, or that the seats went to others."""
+    last = {skip.agent_id: skip.reason for skip in facts.skips}
+    passed = {bid.agent_id: "SEATS_TAKEN" for bid in facts.bids if bid.outcome == "passed_over"}
+    return [(agent_id, reason) for agent_id, reason in sorted((passed | last).items()) if agent_id not in seated]
+
+
 def next_step(state: StateName, facts: TaskFacts) -> NextStep | None:
     """Who may act next, and until when; None for a closed task."""
     record = facts.record
@@ -63,6 +68,8 @@ def next_step(state: StateName, facts: TaskFacts) -> NextStep | None:
         return NextStep(actor="requester or router", action="award seats", by_s=record.bid_end_s)
     if state == "awarded":
         waiting = [seat.agent_id for seat in facts.seats if seat.commitment is None]
+        if not waiting:
+            return NextStep(actor=_agents([seat.agent_id for seat in facts.seats]), action="reveal", by_s=record.reveal_end_s)
         return NextStep(actor=_agents(waiting), action="commit an answer", by_s=record.commit_end_s)
     if state == "revealing":
         waiting = [s.agent_id for s in facts.seats if s.commitment is not None and s.answer_digest is None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from api.schema.base import Status
@@ -17,16 +17,16 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, str, int]] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self.streams = 0
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Notes one answered request; `route` is the pattern, never the path, so that labels stay few."""
         with self._lock:
             self._requests[(method, route, status)] += 1
-            self._seconds[route] += seconds  # type: ignore[assignment]  # a Counter of floats
+            self._seconds[route] += seconds
 
-    def render(self, status: Status) -> str:
+    def render(self, status: Status | None) -> str:
         """The text that a scrape gets."""
         with self._lock:
             requests, seconds = dict(self._requests), dict(self._seconds)
@@ -36,13 +36,17 @@ class Metrics:
         lines += _family("symphony_api_request_seconds_total", "counter", "Time spent answering, by route.")
         lines += [f'symphony_api_request_seconds_total{{route="{r}"}} {s:.6f}' for r, s in sorted(seconds.items())]
         lines += _gauge("symphony_api_event_streams", "Open event streams.", self.streams)
-        lines += _gauge("symphony_index_lag_blocks", "Blocks between the chain's head and the index.", status.lag_blocks)
-        if status.indexed:
-            lines += _gauge("symphony_index_block", "Height of the index.", status.indexed.number)
-        if status.head:
-            lines += _gauge("symphony_chain_head_block", "Height of the chain's head.", status.head.number)
-        lines += _gauge("symphony_index_following", "1 while the index follows the chain.", status.state == "following")
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, *(_index(status) if status else [])]) + "\n"
+
+
+def _index(status: Status) -> list[str]:
+    lines = [*_gauge("symphony_index_lag_blocks", "Blocks between the chain's head and the index.", status.lag_blocks)]
+    if status.indexed:
+        lines += _gauge("symphony_index_block", "Height of the index.", status.indexed.number)
+    if status.head_number is not None:
+        lines += _gauge("symphony_chain_head_block", "Height of the chain's head.", status.head_number)
+    lines += _gauge("symphony_index_following", "1 while the index follows the chain.", status.state == "following")
+    return lines
 
 
 def _family(name: str, kind: str, text: str) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -125,14 +126,33 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
     return Response(body, problem.status, media_type=MEDIA_TYPE, headers=extra)
 
 
+ErrorPage = Callable[[Request, Problem], Response | None]
+
+
+def set_error_page(app: FastAPI, page: ErrorPage) -> None:
+    """Lets pages show problems to people: `page` answers a request, or None where JSON is right."""
+    app.state.error_page = page
+
+
 def error_response(request: Request, error: SymphonyError, errors: list[FieldFault] | None = None) -> Response:
     """The HTTP answer of an error, with the headers that its class asks for."""
-    headers = {}
+    problem = problem_of(error, instance=request.url.path, errors=errors)
+    return _page_of(request, problem) or problem_response(problem, _headers_of(error))
+
+
+def _page_of(request: Request, problem: Problem) -> Response | None:
+    app = request.scope.get("app")
+    page: ErrorPage | None = getattr(app.state, "error_page", None) if app is not None else None
+    return page(request, problem) if page is not None else None
+
+
+def _headers_of(error: SymphonyError) -> dict[str, str]:
+    headers: dict[str, str] = {}
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, ChainUnavailable):
         headers["Retry-After"] = "2"
-    return problem_response(problem_of(error, instance=request.url.path, errors=errors), headers)
+    return headers
 
 
 def internal_problem(instance: str) -> Problem:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from api.schema.agent import AgentDetail, AgentSummary
@@ -44,6 +44,14 @@ class AgentWord:
 
 
 @dataclass(frozen=True)
+class SkippedBid:
+    """A bid that the award passed over, published or not, and the contract's reason."""
+
+    agent_id: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class TaskFacts:
     """All that the index knows of one task; the vote, the funnel and the money follow from it.
 
@@ -55,9 +63,10 @@ class TaskFacts:
     returned_wei: int
     closing: Closing | None
     bids: tuple[Bid, ...] = ()
+    skips: tuple[SkippedBid, ...] = ()
     seats: tuple[Seat, ...] = ()
     timeline: tuple[Event, ...] = ()
-    agents: tuple[AgentWord, ...] = field(default=())
+    agents: tuple[AgentWord, ...] = ()
 
 
 @dataclass(frozen=True, order=True)

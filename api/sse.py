@@ -34,9 +34,8 @@ async def stream(
             for message in await run_in_threadpool(backlog, reader, after, subscription.start, task_id):
                 yield frame(message)
         async for message in _live(subscription, ping_s):
-            if message.task_id is None or task_id is None or message.task_id == task_id:
-                if message.id is None or task_id is None or message.task_id == task_id:
-                    yield frame(message)
+            if message.id is None or task_id is None or message.task_id == task_id:
+                yield frame(message)
     finally:
         hub.unsubscribe(subscription)
 

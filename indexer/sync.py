@@ -167,7 +167,7 @@ class Indexer:
         """Empties the projections and reads the chain anew."""
         def forget(connection: Connection) -> None:
             clear(connection)
-            connection.execute(delete(meta).where(meta.c.key.in_(["undo_floor", "head_number"])))
+            connection.execute(delete(meta).where(meta.c.key.in_(["undo_floor", "head_number", "indexed_number"])))
 
         self._write(forget)
         self._follower = None

@@ -37,7 +37,8 @@ def apply_blocks(
         _apply_logs(rows, item)
     rows.flush()
     prune_undo(connection, undo_floor + 1)
-    meta_table.write(connection, undo_floor=undo_floor, head_number=batch.head_number)
+    indexed = batch.blocks[-1].block.number
+    meta_table.write(connection, undo_floor=undo_floor, head_number=batch.head_number, indexed_number=indexed)
 
 
 def _apply_logs(rows: Rows, item: BlockLogs) -> None:
@@ -67,6 +68,7 @@ def undo(connection: Connection, step: RolledBack) -> None:
             final_number=floor,
         )
     roll_back(connection, step.to_number)
+    meta_table.write(connection, indexed_number=step.to_number)
     old_hash = hex_of(step.dropped[-1].hash)
     connection.execute(insert(reorgs), {"to_number": step.to_number, "from_number": tip.number, "old_hash": old_hash})
 

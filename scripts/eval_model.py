@@ -1,8 +1,10 @@
-"""Measures the built-in model per family: greedy, one sample, 3 and 5 votes, on fresh held-out tasks and, with --bbh, on the public files.
+"""Measures the built-in model per family: greedy, one sample, 3 and 5 votes, on fresh held-out tasks and,
+with --bbh, on the public files.
 
     python scripts/eval_model.py --tasks 200 --out /tmp/eval.json
     python scripts/eval_model.py --tasks 0 --bbh PATH_OF_BIG_BENCH_HARD_JSON_FILES
-    python scripts/eval_model.py --tasks 200 --levels 4 --families navigate --write tasks.jsonl   (only writes the tasks)
+    python scripts/eval_model.py --tasks 200 --levels 4 --families navigate --write tasks.jsonl   (only writes
+    the tasks)
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def write_seeds(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Command line; the result is one JSON document, progress goes to stderr."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--engine", default="torch", choices=["torch", "llama_cpp"])
     parser.add_argument("--weights", type=Path, help="model folder (default: the built-in model)")
     parser.add_argument("--random-weights-seed", type=int, help="measure a model with random weights instead")
@@ -66,11 +70,17 @@ def main() -> None:
         write_seeds(args)
         return
     engine = open_engine(args.engine, weights=args.weights, random_weights_seed=args.random_weights_seed)
-    report: dict[str, object] = {"engine": asdict(engine.info), "temperature": args.temperature, "seed": args.seed}
+    report: dict[str, object] = {
+        "engine": asdict(engine.info),
+        "temperature": args.temperature,
+        "seed": args.seed,
+    }
     results: dict[str, object] = {}
     for name, tasks in task_sets(args).items():
         started = time.monotonic()
-        scores = score(engine, tasks, temperature=args.temperature, seed=args.seed, max_tokens=args.max_tokens)
+        scores = score(
+            engine, tasks, temperature=args.temperature, seed=args.seed, max_tokens=args.max_tokens
+        )
         results[name] = asdict(scores)
         print(f"{name}: {asdict(scores)} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     engine.close()

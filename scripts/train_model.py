@@ -1,4 +1,5 @@
-"""Trains the built-in model from nothing: ``tokenizer``, ``train`` (resumes where it stopped), ``export``; ``ban`` renews the list of public questions.
+"""Trains the built-in model from nothing: ``tokenizer``, ``train`` (resumes where it stopped), ``export``;
+``ban`` renews the list of public questions.
 
     python scripts/train_model.py tokenizer --out /tmp/run
     python scripts/train_model.py train --run /tmp/run --minutes 65
@@ -45,7 +46,11 @@ def train(args: argparse.Namespace) -> None:
         recipe, tokenizer, args.run, device=device, clock=time.monotonic, compiled=not args.no_compile,
         log=lambda line: print(line, flush=True),
     )  # fmt: skip
-    print("resumed" if trainer.resume() else "started", sum(p.numel() for p in trainer.model.parameters()), flush=True)
+    print(
+        "resumed" if trainer.resume() else "started",
+        sum(p.numel() for p in trainer.model.parameters()),
+        flush=True,
+    )
     trainer.run()
 
 
@@ -71,7 +76,9 @@ def ban(args: argparse.Namespace) -> None:
     for path in sorted(args.bbh.glob("*.json")):
         digests |= {question_hash(item["input"]) for item in json.loads(path.read_text("utf-8"))["examples"]}
     if not digests:
-        raise SystemExit(f"no questions under {args.bbh}: name the folder that holds boolean_expressions.json and its kin")
+        raise SystemExit(
+            f"no questions under {args.bbh}: name the folder that holds boolean_expressions.json and its kin"
+        )
     text = "".join(f"{digest}\n" for digest in sorted(digests))
     (MODEL_FOLDER / BAN_LIST).write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     print(f"{len(digests)} questions banned")
@@ -79,21 +86,33 @@ def ban(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
     for name, action in (("tokenizer", make_tokenizer), ("train", train), ("export", export)):
         command = commands.add_parser(name)
         command.set_defaults(action=action)
-        command.add_argument("--run", type=Path, required=True, help="folder of the run (outside the repository)")
+        command.add_argument(
+            "--run", type=Path, required=True, help="folder of the run (outside the repository)"
+        )
         command.add_argument("--seed", type=int, default=7)
         if name == "train":
-            command.add_argument("--minutes", type=float, default=65.0, help="wall-clock length of the whole run")
+            command.add_argument(
+                "--minutes", type=float, default=65.0, help="wall-clock length of the whole run"
+            )
             command.add_argument("--batch-tokens", type=int, default=3584)
             command.add_argument("--threads", type=int, default=1)
             command.add_argument("--device", default="auto", help="cpu, cuda or auto")
-            command.add_argument("--no-compile", action="store_true", help="where there is no C++ compiler; about 1.4 times slower")
+            command.add_argument(
+                "--no-compile",
+                action="store_true",
+                help="where there is no C++ compiler; about 1.4 times slower",
+            )
         if name == "export":
-            command.add_argument("--out", type=Path, help="folder to write (default: the package's own weights)")
+            command.add_argument(
+                "--out", type=Path, help="folder to write (default: the package's own weights)"
+            )
     command = commands.add_parser("ban")
     command.set_defaults(action=ban)
     command.add_argument("--bbh", type=Path, required=True)

@@ -16,18 +16,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from symphony_chain.deploy import Deployment, deploy
+from agent_runtime.config import EngineConfig, WorkerConfig
+from agent_runtime.model.families import FAMILIES
+from agent_runtime.reasoning.cot import ThinkingPolicy
+from symphony_chain.deploy import deploy
 from symphony_chain.devnet import DEVNET_ACCOUNTS, Devnet, start_devnet
 from symphony_chain.devnet.process import Child, guarded
-from symphony_chain.errors import Failure
+from symphony_chain.errors import Failure, UsageError
 from symphony_chain.keys import Keystore
 from symphony_chain.rpc import Rpc, wait_until
+from symphony_chain.skills import DEFAULT_TAGS
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 
 ROOT = Path(__file__).resolve().parent.parent
 START_DEADLINE_S = 120.0
-FUND_WEI = 10 * 10**18
+#: What an owner gives its operator key for gas.
+TOPUP_WEI = 10**18
+#: The built-in model's families; every agent of a local market runs that model, so all declare the same.
+SKILLS = tuple(tag for tag in DEFAULT_TAGS if any(name.startswith(tag) for name in FAMILIES))
+DECLARED_BPS = 8_000
 #: scrypt work for keys of a devnet: they are funded with play money and made anew for each run.
 DEVNET_SCRYPT_N = 2**12
 
@@ -120,7 +128,57 @@ class Supervisor:
         self.say(f"explorer at {self.api_url}")
 
     def _start_agents(self) -> None:
-        raise NotImplementedError
+        if self.plan.agents > len(DEVNET_ACCOUNTS) - 1:
+            raise UsageError(
+                f"{self.plan.agents} agents are more than a devnet's accounts can own",
+                hint=f"ask for at most {len(DEVNET_ACCOUNTS) - 1} agents",
+            )
+        names = [f"agent-{number}" for number in range(1, self.plan.agents + 1)]
+        for number, name in enumerate(names, 1):
+            config = self._agent_config(name, DEVNET_ACCOUNTS[number][1])
+            self._service(name, ["-m", "agent_runtime.worker", "--config", str(config)], wait=False)
+        # All at once, then one by one: loading a model takes most of the start, and the machine has several cores.
+        self.agent_ids = [int(self.ready(name)["agent_id"]) for name in names]
+        self.say(f"{len(names)} agents: {', '.join(str(agent_id) for agent_id in self.agent_ids)}")
+
+    def _agent_config(self, name: str, owner_key: str) -> Path:
+        """Keys and configuration file of one agent; what a former run left is kept."""
+        folder = self.plan.data_dir / "agents" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        keystore = Keystore(self.plan.data_dir / "keystore")
+        password_file = self._password_file()
+        password = password_file.read_text().strip()
+        known = {key.name for key in keystore.list()}
+        for key_name, key in ((f"{name}-owner", bytes.fromhex(owner_key[2:])), (f"{name}-operator", None)):
+            if key_name not in known:
+                keystore.create(key_name, password, key=key, work=DEVNET_SCRYPT_N)
+        config = WorkerConfig(
+            name=name,
+            rpc_url=self.devnet.url,
+            deployment=self.deployment_path,
+            data_dir=folder,
+            keystore_dir=keystore.folder,
+            owner=f"{name}-owner",
+            operator=f"{name}-operator",
+            password_file=password_file,
+            skills=dict.fromkeys(SKILLS, DECLARED_BPS),
+            engine=EngineConfig(spec=self.plan.engine, random_weights_seed=self.plan.random_weights_seed),
+            thinking=ThinkingPolicy(samples=self.plan.samples, temperature=self.plan.temperature),
+            content_urls=(self.api_url,),
+            operator_topup_wei=TOPUP_WEI,
+        )
+        path = folder / "config.json"
+        config.save(path)
+        return path
+
+    def _password_file(self) -> Path:
+        path = self.plan.data_dir / "keystore" / "password"
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(24) + "\n")
+        return path
 
     # --- processes ---
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class Settings:
     """What every command and service needs to find its chain, its files and its keys."""
 
     rpc_url: str = DEFAULT_RPC_URL
-    data_dir: Path = Path()
+    data_dir: Path = field(default_factory=lambda: default_data_dir())
     addresses_file: Path | None = None  # where `chain deploy` wrote the contracts' addresses
     password_file: Path | None = None
 
@@ -60,7 +60,7 @@ def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "symphony"
 
 
-_NAMES = tuple(field.name for field in fields(Settings))
+_NAMES = tuple(setting.name for setting in fields(Settings))
 
 
 def _from_toml(path: Path) -> dict[str, Any]:

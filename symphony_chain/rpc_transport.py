@@ -171,7 +171,12 @@ def error_from_json(error: Any, method: str) -> RpcError | RpcRevert:
     data = _revert_data(error.get("data"))
     if rpc_code == 3 or data or "revert" in message.lower():
         return RpcRevert(f"{method}: {message}", data=data, hint="The contract refused this call.", method=method)
-    return RpcError(f"{method}: {message}", rpc_code=rpc_code, method=method)
+    hint = (
+        "This node does not offer that method; use another node."
+        if rpc_code == -32601
+        else "The node refused the call."
+    )
+    return RpcError(f"{method}: {message}", rpc_code=rpc_code, hint=hint, method=method)
 
 
 def _revert_data(data: Any) -> bytes:

@@ -1,4 +1,6 @@
-"""Engines: what turns prompts into sampled completions. ``open_engine`` gives one by name; heavy libraries load only then."""
+"""Engines: what turns prompts into sampled completions. ``open_engine`` gives one by name; heavy libraries
+load only then.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ def open_engine(spec: str, *, weights: Path | None = None, random_weights_seed: 
 
     Args:
         spec: ``torch`` or ``llama_cpp``.
-        weights: a model folder (default: the built-in model); for ``llama_cpp`` its GGUF must be one that this installation pins.
+        weights: a model folder (default: the built-in model); for ``llama_cpp`` its GGUF must be one that
+            this installation pins.
         random_weights_seed: torch only: a model of the built-in shape with random weights, for control runs.
     Raises:
         InvalidInput: no such engine, or random weights asked of llama.cpp.
@@ -30,7 +33,9 @@ def open_engine(spec: str, *, weights: Path | None = None, random_weights_seed: 
     if spec != "llama_cpp":
         raise InvalidInput(f"there is no engine named {spec!r}", hint="use torch or llama_cpp")
     if random_weights_seed is not None:
-        raise InvalidInput("the llama_cpp engine has no random weights", hint="use the torch engine for control runs")
+        raise InvalidInput(
+            "the llama_cpp engine has no random weights", hint="use the torch engine for control runs"
+        )
     from agent_runtime.engines.llama_engine import LlamaCppEngine
 
     return LlamaCppEngine(folder / GGUF, folder)

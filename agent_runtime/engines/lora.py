@@ -1,4 +1,5 @@
-"""LoRA adapters in peft's folder form, merged into a torch model in place: W + (alpha / r) · B·A, and taken out again.
+"""LoRA adapters in peft's folder form, merged into a torch model in place: W + (alpha / r) · B·A, and taken
+out again.
 
 Reads ``adapter_config.json`` and ``adapter_model.safetensors``; never pickle. Knows no sampling.
 """
@@ -26,7 +27,9 @@ class LoraMerge:
 
     @torch.no_grad()
     def load(self, path: Path | None) -> None:
-        """Replace the merged adapter by the one in folder ``path`` (None: by nothing); on an error the model is unchanged."""
+        """Replace the merged adapter by the one in folder ``path`` (None: by nothing); on an error the model
+        is unchanged.
+        """
         updates = {} if path is None else self._updates(path)
         for name, original in self._originals.items():
             self._weights[name].copy_(original)
@@ -40,22 +43,36 @@ class LoraMerge:
         for name in sorted({key.rsplit(".lora_", 1)[0] for key in tensors}):
             down, up = tensors.get(f"{name}.lora_A.weight"), tensors.get(f"{name}.lora_B.weight")
             target = self._weights.get(f"{name}.weight")
-            if down is None or up is None or target is None or (up.shape[0], down.shape[1]) != tuple(target.shape):
+            if (
+                down is None
+                or up is None
+                or target is None
+                or (up.shape[0], down.shape[1]) != tuple(target.shape)
+            ):
                 raise ModelCorrupt(
-                    f"adapter {path} does not fit this model at {name}", hint="use an adapter that was trained on this base model"
+                    f"adapter {path} does not fit this model at {name}",
+                    hint="use an adapter that was trained on this base model",
                 )
             updates[f"{name}.weight"] = (scale * up.float() @ down.float()).to(target.device)
         return updates
 
 
 def read_adapter(path: Path) -> tuple[dict[str, torch.Tensor], float]:
-    """Tensors of a peft adapter folder (names without peft's prefix; A is [r, in], B is [out, r]) and its scale alpha / r."""
+    """Tensors of a peft adapter folder (names without peft's prefix; A is [r, in], B is [out, r]) and its
+    scale alpha / r.
+    """
     for name in (CONFIG, PAYLOAD):
         if not (path / name).exists():
-            raise ModelMissing(f"there is no adapter file at {path / name}", hint="name a folder that peft saved", path=str(path))
+            raise ModelMissing(
+                f"there is no adapter file at {path / name}",
+                hint="name a folder that peft saved",
+                path=str(path),
+            )
     try:
         config = json.loads((path / CONFIG).read_text("utf-8"))
         tensors = {name.removeprefix(PREFIX): tensor for name, tensor in load_file(path / PAYLOAD).items()}
         return tensors, float(config["lora_alpha"]) / int(config["r"])
     except Exception as error:  # json, safetensors and key errors alike: the folder is no adapter
-        raise ModelCorrupt(f"{path} is no LoRA adapter: {error}", hint="save the adapter again", path=str(path)) from error
+        raise ModelCorrupt(
+            f"{path} is no LoRA adapter: {error}", hint="save the adapter again", path=str(path)
+        ) from error

@@ -1,6 +1,7 @@
 """What every engine offers: text in, sampled completions with token log-probabilities out.
 
-Prompts are already formatted (``agent_runtime.model.prompting.format_prompt`` for the built-in model). Imports no model library.
+Prompts are already formatted (``agent_runtime.model.prompting.format_prompt`` for the built-in model).
+Imports no model library.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ MIN_ANSWER_TOKENS = 32
 class Sample:
     """One completion.
 
-    ``token_ids`` and ``logprobs`` have one entry per generated token, the end token included where it came; a log-probability is
-    the model's own, at temperature 1, whatever temperature drew the token. ``text`` ends before a stop string. ``finish`` is
+    ``token_ids`` and ``logprobs`` have one entry per generated token, the end token included where it came; a
+    log-probability is
+    the model's own, at temperature 1, whatever temperature drew the token. ``text`` ends before a stop
+    string. ``finish`` is
     ``stop`` (end token or stop string) or ``length``.
     """
 
@@ -33,7 +36,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Identity of what answers: library, sha-256 of the weights file, device, number type, context length in tokens."""
+    """Identity of what answers: library, sha-256 of the weights file, device, number type, context length in
+    tokens.
+    """
 
     engine: str
     model_sha256: str
@@ -48,11 +53,19 @@ class Engine(Protocol):
     info: EngineInfo
 
     def generate(
-        self, prompts: Sequence[str], *, n: int, temperature: float, seed: int, max_tokens: int, stop: Sequence[str] = ()
+        self,
+        prompts: Sequence[str],
+        *,
+        n: int,
+        temperature: float,
+        seed: int,
+        max_tokens: int,
+        stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """``n`` samples for each prompt, in order.
 
-        The random numbers of a sample depend on (seed, index of its prompt, index of the sample) alone. Temperature 0 is greedy.
+        The random numbers of a sample depend on (seed, index of its prompt, index of the sample) alone.
+        Temperature 0 is greedy.
         A completion ends at ``max_tokens`` or at the end of the context, whichever comes first.
 
         Raises:

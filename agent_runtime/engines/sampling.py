@@ -1,6 +1,8 @@
-"""Seeded sampling shared by the engines: one stream of uniform numbers per sample, and the token that a uniform number picks.
+"""Seeded sampling shared by the engines: one stream of uniform numbers per sample, and the token that a
+uniform number picks.
 
-Both engines draw through here, so the same seed gives the same text wherever their logits agree. Knows no engine.
+Both engines draw through here, so the same seed gives the same text wherever their logits agree. Knows no
+engine.
 """
 
 from __future__ import annotations
@@ -20,14 +22,17 @@ def sample_rng(seed: int, prompt_index: int, sample_index: int) -> Random:
     return Random(int.from_bytes(digest[:16], "big"))
 
 
-def choose(logits: NDArray[Any], temperature: float, uniforms: Sequence[float]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def choose(
+    logits: NDArray[Any], temperature: float, uniforms: Sequence[float]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Next tokens and their log-probabilities.
 
     Args:
         logits: [rows, vocab], any float type; computed on in float64.
         uniforms: [rows] in [0, 1); unused at temperature 0.
     Returns:
-        tokens [rows] by inversion of the cumulative distribution at ``temperature`` (0: the first largest logit), and their
+        tokens [rows] by inversion of the cumulative distribution at ``temperature`` (0: the first largest
+        logit), and their
         log-probabilities [rows] at temperature 1.
     """
     shifted = logits.astype(np.float64)
@@ -44,7 +49,9 @@ def choose(logits: NDArray[Any], temperature: float, uniforms: Sequence[float]) 
 
 
 class StopFinder:
-    """Looks for stop strings at the end of a growing completion, decoding only as many tokens as the longest could span."""
+    """Looks for stop strings at the end of a growing completion, decoding only as many tokens as the longest
+    could span.
+    """
 
     def __init__(self, stop: Sequence[str], decode: Callable[[list[int]], str]) -> None:
         self._stop = tuple(stop)

@@ -18,12 +18,18 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
     path, _ = verified(folder, "tokenizer.json")
     try:
-        return Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises a bare Exception
-        raise ModelCorrupt(f"{path} is no tokenizer: {error}", hint="export the model again", path=str(path)) from error
+        raise ModelCorrupt(
+            f"{path} is no tokenizer: {error}", hint="export the model again", path=str(path)
+        ) from error
+    tokenizer.encode_special_tokens = (
+        True  # a task's text is data: "<|end|>" in it is seven characters, not the end token
+    )
+    return tokenizer
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Token ids of a text, control tokens never read out of it."""
+    """Token ids of a text."""
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
     return ids

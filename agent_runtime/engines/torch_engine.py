@@ -1,6 +1,7 @@
 """The PyTorch engine: a transformers Llama and a batched key-value-cache loop of our own.
 
-Every prompt is decoded once and its cache repeated for its samples. Computes in fp32 whatever the file holds, so that scores are exact. Knows
+Every prompt is decoded once and its cache repeated for its samples. Computes in fp32 whatever the file holds,
+so that scores are exact. Knows
 no task, no answer format.
 """
 
@@ -37,10 +38,17 @@ class _Row:
 
 
 class TorchEngine:
-    """See ``protocol.Engine``. One thread by default: results repeat bit by bit on one machine, and other agents get their share."""
+    """See ``protocol.Engine``. One thread by default: results repeat bit by bit on one machine, and other
+    agents get their share.
+    """
 
     def __init__(
-        self, folder: Path, *, random_weights_seed: int | None = None, device: str | None = None, threads: int = 1
+        self,
+        folder: Path,
+        *,
+        random_weights_seed: int | None = None,
+        device: str | None = None,
+        threads: int = 1,
     ) -> None:
         torch.set_num_threads(threads)
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -50,16 +58,20 @@ class TorchEngine:
         else:
             self._model = build_model(ModelShape(), random_weights_seed)
             digest = f"random:{random_weights_seed}"
-        self._model.to(self._device).eval()  # type: ignore[arg-type]
+        self._model.to(self._device).eval()
         self._lora = LoraMerge(self._model)
-        self.info = EngineInfo("torch", digest, self._device, "float32", int(self._model.config.max_position_embeddings))
+        self.info = EngineInfo(
+            "torch", digest, self._device, "float32", int(self._model.config.max_position_embeddings)
+        )
 
     def count_tokens(self, prompt: str) -> int:
         """Number of tokens of a text."""
         return len(encode(self._tokenizer, prompt))
 
     def load_adapter(self, path: Path | None) -> None:
-        """Merge a peft LoRA folder into the weights, after taking the one before out again; None leaves the base model."""
+        """Merge a peft LoRA folder into the weights, after taking the one before out again; None leaves the
+        base model.
+        """
         self._lora.load(path)
 
     def close(self) -> None:
@@ -68,7 +80,14 @@ class TorchEngine:
 
     @torch.inference_mode()
     def generate(
-        self, prompts: Sequence[str], *, n: int, temperature: float, seed: int, max_tokens: int, stop: Sequence[str] = ()
+        self,
+        prompts: Sequence[str],
+        *,
+        n: int,
+        temperature: float,
+        seed: int,
+        max_tokens: int,
+        stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """See ``protocol.Engine.generate``."""
         check_request(n, temperature, max_tokens)
@@ -91,7 +110,9 @@ class TorchEngine:
         text: str = self._tokenizer.decode(ids)
         return text
 
-    def _decode_rows(self, rows: list[_Row], ids: list[list[int]], temperature: float, finder: StopFinder) -> None:
+    def _decode_rows(
+        self, rows: list[_Row], ids: list[list[int]], temperature: float, finder: StopFinder
+    ) -> None:
         distinct = sorted({r.prompt_index for r in rows})
         inputs, mask = _left_padded([ids[p] for p in distinct], self._device)
         positions = (mask.cumsum(1) - 1).clamp(min=0)
@@ -115,9 +136,16 @@ class TorchEngine:
             positions = positions + 1
             logits = self._forward(inputs, mask, positions, cache)
 
-    def _forward(self, inputs: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any) -> torch.Tensor:
+    def _forward(
+        self, inputs: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any
+    ) -> torch.Tensor:
         out = self._model(
-            input_ids=inputs, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+            input_ids=inputs,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
         )
         logits: torch.Tensor = out.logits[:, -1]
         return logits
@@ -166,7 +194,9 @@ def load_llama(folder: Path) -> tuple[LlamaForCausalLM, str]:
         missing, unexpected = model.load_state_dict(load_file(path), strict=False)
     except Exception as error:  # safetensors, json, key and shape errors, by what is wrong
         raise ModelCorrupt(
-            f"{path} cannot be read as a Llama model: {error}", hint="export or download the model again", path=str(path)
+            f"{path} cannot be read as a Llama model: {error}",
+            hint="export or download the model again",
+            path=str(path),
         ) from error
     tied = ["lm_head.weight"] if model.config.tie_word_embeddings else []
     if unexpected or [name for name in missing if name not in tied]:

@@ -1,7 +1,9 @@
 """Finds model files and proves that they are the pinned ones before anything parses them.
 
-A model folder holds ``config.json``, ``tokenizer.json``, ``model.safetensors`` and a GGUF; ``manifest.json`` pins each by sha-256. GGUF files are
-read by native code, so only hashes that are pinned in this installation are ever opened. Imports no model library.
+A model folder holds ``config.json``, ``tokenizer.json``, ``model.safetensors`` and a GGUF; ``manifest.json``
+pins each by sha-256. GGUF files are
+read by native code, so only hashes that are pinned in this installation are ever opened. Imports no model
+library.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ def sha256_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        raise ModelMissing(f"there is no model file at {path}", hint=f"check the path; {_REINSTALL}", path=str(path)) from None
+        raise ModelMissing(
+            f"there is no model file at {path}", hint=f"check the path; {_REINSTALL}", path=str(path)
+        ) from None
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -46,7 +50,9 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def verified(folder: Path, name: str) -> tuple[Path, str]:
-    """Path and sha-256 of a file of a model folder, checked against the folder's manifest where that lists it."""
+    """Path and sha-256 of a file of a model folder, checked against the folder's manifest where that lists
+    it.
+    """
     path = folder / name
     digest = sha256_of(path)
     manifest = read_manifest(folder)

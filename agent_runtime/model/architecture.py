@@ -1,4 +1,5 @@
-"""Shape of the built-in model and how to build it: a Llama decoder with tied embeddings, small enough to be trained on one CPU core.
+"""Shape of the built-in model and how to build it: a Llama decoder with tied embeddings, small enough to be
+trained on one CPU core.
 
 Imports transformers only when a model is built. Knows no weights and no task.
 """

@@ -1,4 +1,5 @@
-"""Reads files of tasks: BIG-Bench-Hard JSON as published, and our JSONL, whose lines are whole tasks or seeds for the generators.
+"""Reads files of tasks: BIG-Bench-Hard JSON as published, and our JSONL, whose lines are whole tasks or seeds
+for the generators.
 
 Two forms of a JSONL line:
 
@@ -68,7 +69,9 @@ def load_tasks(path: Path) -> list[TaskItem]:
 def held_out_task(family: str, level: int, seed: int) -> TaskItem:
     """The held-out question that a generator makes from a seed; the same one everywhere."""
     example = FAMILIES[family].generate(Random(f"{family}/{level}/{seed}"), level, held_out=True)
-    return TaskItem(f"{family}-L{level}-{seed}", family, level, example.prompt, example.answer, example.answer_format)
+    return TaskItem(
+        f"{family}-L{level}-{seed}", family, level, example.prompt, example.answer, example.answer_format
+    )
 
 
 def _whole_document(text: str) -> dict[str, Any] | None:
@@ -84,11 +87,17 @@ def _from_bbh(path: Path, document: dict[str, Any]) -> list[TaskItem]:
     family = str(document.get("name") or path.stem)
     examples = document["examples"]
     if not isinstance(examples, list):
-        raise MalformedTasks(f"{path}: `examples` is not a list", hint="use a BIG-Bench-Hard file as published")
+        raise MalformedTasks(
+            f"{path}: `examples` is not a list", hint="use a BIG-Bench-Hard file as published"
+        )
     for number, example in enumerate(examples, 1):
-        wrong = not isinstance(example, dict) or not all(isinstance(example.get(key), str) for key in ("input", "target"))
+        wrong = not isinstance(example, dict) or not all(
+            isinstance(example.get(key), str) for key in ("input", "target")
+        )
         if wrong:
-            raise MalformedTasks(f"{path}: example {number} has no text `input` and `target`", hint="use the file as published")
+            raise MalformedTasks(
+                f"{path}: example {number} has no text `input` and `target`", hint="use the file as published"
+            )
     targets = [example["target"].strip() for example in examples]
     items = []
     for number, (example, target) in enumerate(zip(examples, targets, strict=True), 1):
@@ -130,7 +139,9 @@ def _from_line(place: str, number: int, line: str) -> TaskItem:
         raise MalformedTasks(f"{place}: not a JSON object", hint="write one JSON object per line")
     unknown = sorted(set(entry) - (_SEED_KEYS if "seed" in entry else _ITEM_KEYS))
     if unknown:
-        raise MalformedTasks(f"{place}: unknown field {unknown[0]!r}", hint="see the two forms in docs/model.md")
+        raise MalformedTasks(
+            f"{place}: unknown field {unknown[0]!r}", hint="see the two forms in docs/model.md"
+        )
     return _from_seed(place, entry) if "seed" in entry else _from_item(place, number, entry)
 
 
@@ -148,7 +159,9 @@ def _from_seed(place: str, entry: Mapping[str, Any]) -> TaskItem:
 def _from_item(place: str, number: int, entry: Mapping[str, Any]) -> TaskItem:
     for key in ("family", "prompt", "answer"):
         if not isinstance(entry.get(key), str) or not entry[key].strip():
-            raise MalformedTasks(f"{place}: {key!r} is missing or is not a text", hint="see the two forms in docs/model.md")
+            raise MalformedTasks(
+                f"{place}: {key!r} is missing or is not a text", hint="see the two forms in docs/model.md"
+            )
     level, answer_format = entry.get("level"), entry.get("answer_format")
     if level is not None and (not isinstance(level, int) or isinstance(level, bool)):
         raise MalformedTasks(f"{place}: 'level' is not an integer", hint="leave it out or use an integer")
@@ -163,4 +176,6 @@ def _canonical_answer(place: str, answer: str, answer_format: Mapping[str, Any])
     try:
         return canonical(answer, answer_format).decode()
     except InvalidInput as error:
-        raise MalformedTasks(f"{place}: {error.message}", hint=error.hint or "correct the answer or its format") from error
+        raise MalformedTasks(
+            f"{place}: {error.message}", hint=error.hint or "correct the answer or its format"
+        ) from error

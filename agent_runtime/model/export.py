@@ -1,6 +1,8 @@
-"""Writes a trained model as a Hugging Face folder (fp16 safetensors), as GGUF, and the manifest that pins every file.
+"""Writes a trained model as a Hugging Face folder (fp16 safetensors), as GGUF, and the manifest that pins
+every file.
 
-GGUF facts: tokenizer ``gpt2`` with pre-tokenizer ``smollm`` (single digits, then the GPT-2 expression); rows of the query and key
+GGUF facts: tokenizer ``gpt2`` with pre-tokenizer ``smollm`` (single digits, then the GPT-2 expression); rows
+of the query and key
 projections are permuted to llama.cpp's rotary order; a tied output head is left out. Knows no training.
 """
 
@@ -33,17 +35,28 @@ _TOP = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_hea
 Weights = dict[str, torch.Tensor]
 
 
-def export_model(weights: Weights, shape: ModelShape, tokenizer_json: Path, folder: Path, facts: dict[str, Any]) -> None:
-    """Write folder: config, tokenizer, ``model.safetensors``, the GGUF and ``manifest.json`` with ``facts`` (recipe, seed, tokens)."""
+def export_model(
+    weights: Weights, shape: ModelShape, tokenizer_json: Path, folder: Path, facts: dict[str, Any]
+) -> None:
+    """Write folder: config, tokenizer, ``model.safetensors``, the GGUF and ``manifest.json`` with ``facts``
+    (recipe, seed, tokens).
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    half = {name: tensor.detach().cpu().to(torch.float16).contiguous() for name, tensor in weights.items() if name != "lm_head.weight"}
+    half = {
+        name: tensor.detach().cpu().to(torch.float16).contiguous()
+        for name, tensor in weights.items()
+        if name != "lm_head.weight"
+    }
     config = llama_config(shape)
     config.dtype = torch.float16
     config.architectures = ["LlamaForCausalLM"]
     config.save_pretrained(folder)
     if (folder / "tokenizer.json").resolve() != tokenizer_json.resolve():
         shutil.copyfile(tokenizer_json, folder / "tokenizer.json")
-    _write_json(folder / "generation_config.json", {"bos_token_id": END_ID, "eos_token_id": END_ID, "pad_token_id": PAD_ID})
+    _write_json(
+        folder / "generation_config.json",
+        {"bos_token_id": END_ID, "eos_token_id": END_ID, "pad_token_id": PAD_ID},
+    )
     _write_json(
         folder / "tokenizer_config.json",
         {
@@ -64,7 +77,10 @@ def write_manifest(folder: Path, shape: ModelShape, facts: dict[str, Any]) -> No
         for path in sorted(folder.iterdir())
         if path.name != MANIFEST and path.is_file()
     }
-    _write_json(folder / MANIFEST, {"name": MODEL_NAME, "shape": shape.as_dict(), "licence": "Apache-2.0", **facts, "files": files})
+    _write_json(
+        folder / MANIFEST,
+        {"name": MODEL_NAME, "shape": shape.as_dict(), "licence": "Apache-2.0", **facts, "files": files},
+    )
 
 
 def write_model_gguf(weights: Weights, shape: ModelShape, tokenizer_json: Path, out: Path) -> None:
@@ -114,7 +130,9 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: dict[str, Any]) -> None:
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
     writer.add_token_types(types)
-    writer.add_token_merges([" ".join(pair) if isinstance(pair, list) else pair for pair in tokenizer["model"]["merges"]])
+    writer.add_token_merges(
+        [" ".join(pair) if isinstance(pair, list) else pair for pair in tokenizer["model"]["merges"]]
+    )
     writer.add_bos_token_id(END_ID)
     writer.add_eos_token_id(END_ID)
     writer.add_pad_token_id(PAD_ID)

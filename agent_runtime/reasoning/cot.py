@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from agent_runtime.engines.protocol import Engine, Sample
 
 _MAX_SAMPLE_CHARS = 32 * 1024
+#: A raw block: the trace's digest is then also its CID.
+_MAX_TRACE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def _trace_sample(sample: Sample, ballot: Ballot) -> TraceSample:
 def _fitting(trace: Trace, header: BeaconHeader) -> bytes:
     """The trace within the header's limit; a requester that wants short traces gets them without the chains' text."""
     data = trace.to_json()
-    if len(data) <= header.trace_max_bytes:
+    if len(data) <= min(header.trace_max_bytes, _MAX_TRACE_BYTES):
         return data
     bare = tuple(TraceSample("", s.answer, s.tokens, s.mean_logprob) for s in trace.samples)
     return replace(trace, samples=bare).to_json()

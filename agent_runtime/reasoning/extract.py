@@ -1,8 +1,8 @@
 """Finds the final answer in a chain of thought and makes it canonical; what has no canonical form has no vote. Pure.
 
-A marked answer (``#### x``, JSON ``final_answer``, ``\\boxed{x}``, ``Final answer: x``) is the model's word: if it does not fit the
-format, the sample fails, and nothing is fished from the rest. Only an unmarked, finished text is searched for the last value of the
-format's kind. Knows no engine.
+A marked answer (``#### x``, JSON ``final_answer``, ``\\boxed{x}``, ``Final answer: x``) is the model's word: if it does
+not fit the format, the sample fails, and nothing is fished from the rest. Only an unmarked, finished text is searched
+for the last value of the format's kind. Knows no engine.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Self-consistency: the vote among one seat's own samples, through the one tally. Pure.
 
-A sample weighs by the geometric mean probability of its tokens (exp of the mean log-probability), not equally: with few samples ties are
-common, and a tie should go to the chain that the model itself found likelier, not to the lower hash. A chain's weight is between
-1 and 10000, so one likely chain never outweighs two of its like. Knows nothing of where samples come from.
+A sample weighs by the geometric mean probability of its tokens (exp of the mean log-probability), not equally: with few
+samples ties are common, and a tie should go to the chain that the model itself found likelier, not to the lower hash.
+Knows nothing of where samples come from.
 """
 
 from __future__ import annotations

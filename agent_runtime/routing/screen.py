@@ -1,7 +1,7 @@
 """The first stage of routing: a linear score over what the ledger and the bid say, and the best L of it. Pure.
 
-`Router` is the interface of the whole; `ScreenRouter` takes the screen's order as the choice. Deterministic: ties go to the lower price,
-then to the lower agent id. Knows nothing of rewards or learning.
+`Router` is the interface of the whole; `ScreenRouter` takes the screen's order as the choice. Deterministic: ties go to
+the lower price, then to the lower agent id. Knows nothing of rewards or learning.
 """
 
 from __future__ import annotations

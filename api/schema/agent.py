@@ -64,13 +64,13 @@ class AgentSummary(Anchored):
     no_shows: int
     accrued_wei: Wei
     registered: BlockRef
+    file_digest: Hex | None = Field(description="sha-256 digest of the registration file")
 
 
 class AgentDetail(AgentSummary):
     """One agent, whole."""
 
     agent_uri: str
-    file_digest: Hex | None
     file_cid: str | None
     registration: dict[str, Any] | None = Field(description="the registration file, if at hand; foreign text")
     owner_balance_wei: Wei

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-#: pending: the newest block, may well be replaced; soft: some blocks deep; final: deeper than any reorg we follow.
+#: pending: not indexed yet; soft: a reorganisation may still drop it; final: too deep for any reorganisation we follow.
 Finality = Literal["pending", "soft", "final"]
 #: Money: int in Python, decimal string in JSON, so that no reader rounds it.
 Wei = Annotated[int, PlainSerializer(str, return_type=str), Field(ge=0)]
@@ -53,8 +53,9 @@ class Status(Model):
     genesis: Hex
     market: str
     registry: str
-    state: str = Field(description="following, syncing, unreachable, node_behind, wrong_chain, reorg_final, …")
-    head: BlockRef | None
+    state: str = Field(description="starting, following, unreachable, node_behind, wrong_chain or reorg_final")
+    message: str = Field(description="why, where it is not following")
+    head_number: int | None = Field(description="the node's head as the indexer last saw it")
     indexed: BlockRef | None
     lag_blocks: int
     finality_depth: int
@@ -67,5 +68,6 @@ class Totals(Model):
     tasks_by_state: dict[str, int]
     agents: int
     bids: int
+    transactions: int
     paid_wei: Wei
     burnt_wei: Wei

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schema.base import Anchored, Hex
+from api.schema.base import Anchored, Hex, Wei
 
 
 class Event(Anchored):
@@ -30,7 +30,9 @@ class Transaction(Anchored):
     to: str | None
     method: str
     status: int = Field(description="1 success, 0 reverted")
+    value_wei: Wei
     gas_used: int
+    gas_price_wei: Wei
 
 
 class TransactionDetail(Transaction):
@@ -50,4 +52,5 @@ class BlockDetail(Anchored):
     """A block with our transactions in it."""
 
     parent_hash: Hex
+    gas_used: int
     items: tuple[Transaction, ...]

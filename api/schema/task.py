@@ -29,14 +29,19 @@ class TaskRecord(Anchored):
     state: StateName = Field(description="at the timestamp of the indexed head")
     requester: str
     title: str | None = Field(default=None, description="from the beacon header, if at hand; foreign text")
+    header: Hex = Field(description="sha-256 digest of the beacon header")
     page_id: Hex
     needs: tuple[SkillNeed, ...]
     k: int
     seats: int = Field(description="seats awarded")
+    commits: int
+    reveals: int
     bids: int
     ceiling_wei: Wei
     price_wei: Wei | None = Field(description="pay per seat, once awarded")
     quorum_bps: int
+    winner_weight: int | None = Field(description="weight of the heaviest answer, once closed")
+    total_weight: int | None
     posted: BlockRef
     bid_end_s: int
     commit_end_s: int
@@ -173,7 +178,7 @@ class Payout(Model):
 
 
 class Money(Anchored):
-    """Where the escrow is: every wei of it is in exactly one of held, returned, paid, refunded, burnt."""
+    """Where the escrow is: held + returned + paid + refunded = escrow, to the wei. Burnt are lost bonds of agents."""
 
     escrow_wei: Wei
     price_wei: Wei | None
@@ -199,7 +204,7 @@ class TaskDetail(TaskRecord):
 
     params: dict[str, Any] = Field(description="the 23 parameters, as signed")
     header_cid: str
-    header: dict[str, Any] | None = Field(description="the beacon header, if at hand; foreign text")
+    beacon: dict[str, Any] | None = Field(description="the beacon header, if at hand; foreign text")
     body_cid: str | None
     body: dict[str, Any] | None = Field(description="the task body, if at hand; foreign text")
     bid_list: tuple[Bid, ...]

@@ -112,9 +112,8 @@ def on_awarded(rows: Rows, event: ev.TaskAwarded, at: At) -> None:
             weight=seat.weight,
             **dict.fromkeys(unknown),
         )
-        if task["bond_wei"]:
-            money.add_accrued(rows, seat.agent_id, task["token"], -task["bond_wei"])
-            book.enter("bond", task["bond_wei"], agent_id=seat.agent_id, seat=seat.seat)
+        money.add_accrued(rows, seat.agent_id, task["token"], -task["bond_wei"])
+        book.enter("bond", task["bond_wei"], agent_id=seat.agent_id, seat=seat.seat)
 
 
 def on_committed(rows: Rows, event: ev.AnswerCommitted, at: At) -> None:
@@ -224,6 +223,5 @@ def _close(rows: Rows, task_id: str, at: At, **columns: Any) -> Row:
 
 
 def _refund(rows: Rows, task: Row, amount_wei: int, kind: str, book: CashBook) -> None:
-    if amount_wei:
-        money.add_balance(rows, task["requester"], task["token"], amount_wei)
-        book.enter(kind, amount_wei, account=task["requester"])
+    money.add_balance(rows, task["requester"], task["token"], amount_wei)
+    book.enter(kind, amount_wei, account=task["requester"])

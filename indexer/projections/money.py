@@ -44,7 +44,9 @@ class CashBook:
 
 
 def add_balance(rows: Rows, account: str, token: str, delta_wei: int) -> None:
-    """Moves an address's internal balance."""
+    """Moves an address's internal balance; nothing moved is nothing written."""
+    if delta_wei == 0:
+        return
     known = rows.get(balances, account, token)
     amount = (known["amount_wei"] if known else 0) + delta_wei
     if amount < 0:
@@ -59,7 +61,9 @@ def agent_account(rows: Rows, agent_id: int, token: str) -> Row:
 
 
 def add_accrued(rows: Rows, agent_id: int, token: str, delta_wei: int) -> None:
-    """Moves an agent's account."""
+    """Moves an agent's account; nothing moved is nothing written."""
+    if delta_wei == 0:
+        return
     account = agent_account(rows, agent_id, token)
     amount = account["accrued_wei"] + delta_wei
     if amount < 0:

@@ -84,6 +84,9 @@ def run(args: Sequence[str]) -> int:
     except SymphonyError as error:
         out.error(error)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return UsageError.exit_code
     except click.UsageError as error:
         out.error(_usage(error))
         return UsageError.exit_code

@@ -11,7 +11,7 @@ from typing import Any
 
 from symphony_chain.units import format_wei
 
-__all__ = ["clean", "format_wei", "jsonable", "ruler", "short", "table"]
+__all__ = ["clean", "format_wei", "jsonable", "short", "table"]
 
 #: Unicode categories that move the cursor, hide or reorder text: control, format, surrogate, private, unassigned, separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -78,9 +78,3 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]
     lines = ["  ".join(h.ljust(w) for h, w in zip(headers, widths, strict=True)).rstrip()]
     lines += ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
     return lines
-
-
-def ruler(part: int, whole: int, width: int = 24) -> str:
-    """A bar that shows part / whole."""
-    filled = 0 if whole <= 0 else max(0, min(width, part * width // whole))
-    return "█" * filled + "·" * (width - filled)

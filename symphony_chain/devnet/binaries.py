@@ -63,9 +63,7 @@ def find_node() -> Path | None:
     candidates = [Path(spec.origin).parent / "bin" / "node"] if spec and spec.origin else []
     on_path = shutil.which("node")
     candidates += [Path(on_path)] if on_path else []
-    return next(
-        (path for path in candidates if path.exists() and _node_major(path) >= LEAST_NODE_MAJOR), None
-    )
+    return next((path for path in candidates if path.exists() and _node_major(path) >= LEAST_NODE_MAJOR), None)
 
 
 def _node_major(node: Path) -> int:

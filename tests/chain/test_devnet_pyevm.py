@@ -15,10 +15,17 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from tiny_chain import ALICE, BOB, COUNTER_RUNTIME, GWEI, REVERT_DATA, TinyChain, sign, tiny_chain, word
 
-from symphony_chain.devnet.factory import FACTORY_ADDRESS, FACTORY_RAW_TX, FACTORY_RUNTIME, FACTORY_SIGNER
+from symphony_chain.devnet.factory import (
+    FACTORY_ADDRESS,
+    FACTORY_COST_WEI,
+    FACTORY_RAW_TX,
+    FACTORY_RUNTIME,
+    FACTORY_SIGNER,
+    ensure_factory,
+)
 from symphony_chain.devnet.pyevm.evm import CallTx
 from symphony_chain.devnet.pyevm.server import RpcServer
-from symphony_chain.errors import RpcError, RpcRevert
+from symphony_chain.errors import Conflict, RpcError, RpcRevert
 from symphony_chain.rpc import Rpc
 
 
@@ -303,6 +310,23 @@ def test_the_factory_is_the_one_that_its_public_transaction_makes() -> None:
     assert made == FACTORY_RUNTIME == chain.rpc.get_code(FACTORY_ADDRESS)
 
 
+def test_a_chain_without_the_factory_gets_it() -> None:
+    devnet = tiny_chain()
+    devnet.rpc.call("hardhat_setCode", FACTORY_ADDRESS, "0x")
+    ensure_factory(devnet.rpc)
+    assert devnet.rpc.get_code(FACTORY_ADDRESS) == FACTORY_RUNTIME
+
+    public = tiny_chain(block_time_s=1, without=("hardhat_setCode",))
+    public.rpc.call("anvil_setCode", FACTORY_ADDRESS, "0x")
+    with pytest.raises(Conflict, match="no deterministic deployment factory") as caught:
+        ensure_factory(public.rpc)
+    assert caught.value.code == "factory.unfunded" and FACTORY_SIGNER in caught.value.hint
+    public.rpc.send_raw(sign(ALICE, 0, FACTORY_SIGNER, value=FACTORY_COST_WEI))
+    public.node.mine()
+    ensure_factory(public.rpc)
+    assert public.rpc.get_transaction(keccak(FACTORY_RAW_TX)) is not None  # broadcast: the cost named is enough
+
+
 def test_legacy_and_access_list_transactions() -> None:
     chain = tiny_chain()
     base = {"nonce": 0, "to": BOB.address, "value": 1, "gas": 60_000, "gasPrice": 5 * GWEI, "data": b""}
@@ -318,8 +342,7 @@ def test_legacy_and_access_list_transactions() -> None:
 
 @contextmanager
 def _served(chain: TinyChain) -> Iterator[RpcServer]:
-    dispatcher = _dispatcher(chain)
-    server = RpcServer("127.0.0.1", 0, dispatcher)
+    server = RpcServer("127.0.0.1", 0, chain.dispatcher)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -328,14 +351,6 @@ def _served(chain: TinyChain) -> Iterator[RpcServer]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def _dispatcher(chain: TinyChain):  # type: ignore[no-untyped-def]
-    from symphony_chain.devnet.pyevm.dev_methods import DevMethods
-    from symphony_chain.devnet.pyevm.methods import EthMethods
-    from symphony_chain.devnet.pyevm.server import Dispatcher
-
-    return Dispatcher(EthMethods(chain.node).table() | DevMethods(chain.node).table())
 
 
 def test_http_batches_cors_and_bad_requests() -> None:

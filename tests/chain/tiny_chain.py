@@ -59,6 +59,7 @@ class TinyChain:
     node: Node
     rpc: Rpc
     clock: list[float]
+    dispatcher: Dispatcher
 
     def deploy_counter(self, account: LocalAccount = ALICE) -> str:
         """Deploys the counter; the node must automine or be mined by the caller."""
@@ -75,14 +76,19 @@ def tiny_chain(
     block_time_s: float = 0.0,
     salt: bytes = b"\x01" * 32,
     intercept: Callable[[bytes], None] = lambda _: None,
+    without: tuple[str, ...] = (),
 ) -> TinyChain:
-    """A chain whose wall clock is ``clock[0]``; ``intercept`` sees each request body and may raise httpx errors."""
+    """A chain whose wall clock is ``clock[0]``.
+
+    ``intercept`` sees each request body and may raise httpx errors; methods in ``without`` do not exist.
+    """
     clock = [1_700_000_000.0]
     node = Node(block_time_s=block_time_s, salt=salt, wall=lambda: clock[0])
-    dispatcher = Dispatcher(EthMethods(node).table() | DevMethods(node).table())
+    table = EthMethods(node).table() | DevMethods(node).table()
+    dispatcher = Dispatcher({name: method for name, method in table.items() if name not in without})
 
     def answer(request: httpx.Request) -> httpx.Response:
         intercept(request.content)
         return httpx.Response(200, content=dispatcher.answer(request.content))
 
-    return TinyChain(node, Rpc(URL, transport=httpx.MockTransport(answer), sleep=lambda _: None), clock)
+    return TinyChain(node, Rpc(URL, transport=httpx.MockTransport(answer), sleep=lambda _: None), clock, dispatcher)

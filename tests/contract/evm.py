@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from eth.constants import BLANK_ROOT_HASH, CREATE_CONTRACT_ADDRESS
@@ -122,6 +123,10 @@ class Evm:
         assert outcome.ok, outcome.error
         return outcome.output
 
+    def slot(self, address: str, index: int) -> int:
+        """A storage word."""
+        return self._state.get_storage(_bytes(address), index)
+
     def coins(self, address: str) -> int:
         return self._state.get_balance(_bytes(address))
 
@@ -187,6 +192,14 @@ class Deployed:
         data = encode(MARKET, "multicall", [encode(MARKET, name, *args) for name, args in calls])
         results = decode_output(MARKET, "multicall", self.evm.call(self.market, data))[0]
         return [decode_output(MARKET, name, raw) for (name, _), raw in zip(calls, results, strict=True)]
+
+
+@cache
+def slot_of(base: int, *keys: int) -> int:
+    """Storage slot of a (nested) mapping's entry."""
+    for key in keys:
+        base = int.from_bytes(keccak(key.to_bytes(32, "big") + base.to_bytes(32, "big")), "big")
+    return base
 
 
 def deployed_code(name: str) -> bytes:

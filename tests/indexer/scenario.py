@@ -264,7 +264,7 @@ class Scenario:
             self.market(self.stranger, market.encode_fund_agent(agent.agent_id), ETHER)
         posted = self.post(bond_wei=ETHER // 10, quorum_bps=4_000)
         self.seat_all(posted)
-        self.commit(posted, ["Paris", "paris", None])
+        self.commit(posted, ["Paris", "Paris", None])
         self.warp(posted.task.commit_end_s + 1)
         self.reveal(posted, [1, 0])
         self.settle(posted)

@@ -26,7 +26,13 @@ def bbh(path: Path, name: str, pairs: list[tuple[str, str]]) -> Path:
         ("boolean_expressions", "True is", "True", "true", {"type": "boolean"}),
         ("navigate", "Turn.", "Yes", "YES", {"type": "choice", "labels": ["YES", "NO"]}),
         ("object_counting", "How many?", "-12", "-12", {"type": "integer"}),
-        ("snarks", "Which?\nOptions:\n(A) x\n(B) y\n(C) z", "(B)", "B", {"type": "choice", "labels": ["A", "B", "C"]}),
+        (
+            "snarks",
+            "Which?\nOptions:\n(A) x\n(B) y\n(C) z",
+            "(B)",
+            "B",
+            {"type": "choice", "labels": ["A", "B", "C"]},
+        ),
         ("word_sorting", "List: Bee ant", "ant Bee", "ant bee", {"type": "text", "casefold": True}),
         ("dyck_languages", "Input: <", ">  ]", "> ]", {"type": "text"}),
     ],
@@ -67,9 +73,15 @@ def test_a_seed_gives_a_held_out_question(family: str) -> None:
         ('{"family": "juggling", "level": 1, "seed": 1}', "line 2: unknown family 'juggling'"),
         ('{"family": "navigate", "level": 1, "seed": "x"}', "line 2: seed 'x'"),
         ('{"family": "navigate", "level": 1, "seed": 1, "color": 2}', "line 2: unknown field 'color'"),
-        ('{"family": "a", "prompt": "b", "answer_format": {"type": "integer"}}', "line 2: 'answer' is missing"),
+        (
+            '{"family": "a", "prompt": "b", "answer_format": {"type": "integer"}}',
+            "line 2: 'answer' is missing",
+        ),
         ('{"family": "a", "prompt": "b", "answer": "c"}', "line 2: 'answer_format' is missing"),
-        ('{"family": "a", "prompt": "b", "answer": "c", "answer_format": {"type": "integer"}}', "line 2: 'c' is not an integer"),
+        (
+            '{"family": "a", "prompt": "b", "answer": "c", "answer_format": {"type": "integer"}}',
+            "line 2: 'c' is not an integer",
+        ),
         ('{"family": "a", "prompt": "b", "answer": "c", "answer_format": {"type": "colour"}}', "line 2: "),
     ],
 )

@@ -14,7 +14,9 @@ NUMBERS = st.integers(-99_999, 99_999)
 
 
 def stated_equations_hold(text: str) -> bool:
-    """Checks each ``a op b [op c]=d`` of single columns; ``b`` marks a borrow and divisions state ``n=q*d+r``."""
+    """Checks each ``a op b [op c]=d`` of single columns; ``b`` marks a borrow and divisions state
+    ``n=q*d+r``.
+    """
     for left, right, borrow in re.findall(r"(?<![\d()])(\d[-+*]\d+(?:[-+]\d+)?)=(\d+)(b?)", text):
         value = eval(left)  # digits and operators only, by the pattern above
         if value + (10 if borrow else 0) != int(right):

@@ -26,10 +26,11 @@ BY_HAND = {
     ),
     "web_of_lies": ("Question: Zed lies. Amy says Zed tells the truth. Kim says Amy lies. Does Kim tell the truth?", "YES"),
     "tracking_shuffled_objects_three_objects": (
-        "Alice, Bob, and Claire are playing a game. At the start of the game, they are each holding a ball: Alice has a red ball, "
-        "Bob has a blue ball, and Claire has a pink ball.\nAs the game progresses, pairs of players trade balls. First, Bob and "
-        "Alice swap balls. Finally, Claire and Alice swap balls. At the end of the game, Claire has the\nOptions:\n(A) pink ball\n"
-        "(B) red ball\n(C) blue ball",
+        "Alice, Bob, and Claire are playing a game. At the start of the game, they are each holding a ball: Alice has a red "
+        "ball, Bob has a blue ball, and Claire has a pink ball.\nAs the game progresses, pairs of players "
+        "trade balls. First, Bob and "
+        "Alice swap balls. Finally, Claire and Alice swap balls. At the end of the game, Claire has the\nOptions:\n(A) pink "
+        "ball\n(B) red ball\n(C) blue ball",
         "C",
     ),
     "word_sorting": ("Sort the following words alphabetically: List: zebra o'neil apple applet", "apple applet o'neil zebra"),
@@ -132,7 +133,9 @@ def test_shuffled_options_come_beyond_level_three_only() -> None:
         return places == sorted(places)
 
     family, rng = FAMILIES["tracking_shuffled_objects_five_objects"], Random(2)
-    shares = {level: sum(in_order(family.generate(rng, level).prompt) for _ in range(80)) / 80 for level in (3, 4)}
+    shares = {
+        level: sum(in_order(family.generate(rng, level).prompt) for _ in range(80)) / 80 for level in (3, 4)
+    }
     assert shares[3] > 0.75
     assert shares[4] < 0.3
 

@@ -1,7 +1,7 @@
 """Bytecode and reference model side by side: every act runs on both, and what they say of it must be equal.
 
-An `Act` is one call with its twin on the model. Signatures are real on the bytecode's side; the model is told who signed by our Python
-recovery, so a difference between the two recoveries is a failure too.
+An `Act` is one call with its twin on the model. Signatures are real on the bytecode's side; the model is told who signed by
+our Python recovery, so a difference between the two recoveries is a failure too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from symphony_chain.model.context import Call, ModelRevert
 from symphony_chain.model.market import MarketModel, OfferedBid
 from symphony_chain.model.registry import RegistryModel
 from symphony_chain.types import NATIVE, ZERO_ADDRESS, Bid, State, Task
-from tests.contract.evm import GENESIS_TIME_S, Deployed, Outcome
+from tests.contract.evm import GENESIS_TIME_S, Deployed, Outcome, slot_of
 
 MIN_WINDOW_S = 5
 KEYS: list[LocalAccount] = [Account.from_key(keccak(text=f"actor {i}")) for i in range(6)]
@@ -28,6 +28,8 @@ ACTORS = [key.address for key in KEYS]
 KEY_OF = {key.address: key for key in KEYS}
 PAGES = (keccak(text="page 0"), keccak(text="page 1"))
 _N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+#: Storage of TaskMarket, after the two string slots of EIP712; `compare_views` would find an error here at once.
+_SEAT, _BALANCE, _ACCOUNT, _EARNED, _BURNT, _NONCE = range(3, 9)
 _BASE = Deployed.new(ACTORS, MIN_WINDOW_S)
 
 #: How a signature is dressed before it is handed in.
@@ -333,37 +335,58 @@ class World:
 
     # --- comparison ---
 
-    def compare_money(self) -> None:
-        """Balances, nonces, accounts, earned words, burnt coins; and the coins held are exactly the coins owed."""
-        agents = range(1, len(self.registry.agents) + 1)
+    def compare_storage(self, task_id: bytes | None) -> None:
+        """Every word of the market that a step may touch, straight from storage (views cost a hundred times more)."""
+        model = self.market
+        for actor in ACTORS:
+            key = int(actor, 16)
+            assert self._word(_BALANCE, key, 0) == model.balances[actor, NATIVE]
+            assert self._word(_NONCE, key) == model.nonces[actor]
+        for agent_id in self.registry.agents:
+            account = model.accounts[agent_id, NATIVE]
+            packed = account.accrued_wei | account.seats << 128 | account.won << 160 | account.no_shows << 192
+            assert self._word(_ACCOUNT, agent_id, 0) == packed
+            for page_id in PAGES:
+                assert (
+                    self._word(_EARNED, agent_id, int.from_bytes(page_id, "big"))
+                    == model.earned[agent_id, page_id]
+                )
+        assert self._word(_BURNT, 0) == model.burnt[NATIVE]
+        if task_id is not None:
+            seats = model.tasks[task_id].seats if task_id in model.tasks else []
+            words = [self._word(_SEAT, int.from_bytes(task_id, "big"), i) for i in range(len(seats) + 1)]
+            assert words == [seat.word() for seat in seats] + [0]
+        assert self.chain.evm.coins(self.chain.market) == model.holdings_wei == model.owed_wei()
+
+    def compare_views(self) -> None:
+        """The same through the views that users have, with state and head of every task."""
         calls: list[tuple[str, tuple[Any, ...]]] = [("burntOf", (NATIVE,))]
         want: list[tuple[Any, ...]] = [(self.market.burnt[NATIVE],)]
         for actor in ACTORS:
             calls += [("balanceOf", (actor, NATIVE)), ("nonces", (actor,))]
             want += [(self.market.balances[actor, NATIVE],), (self.market.nonces[actor],)]
-        for agent_id in agents:
+        for agent_id in self.registry.agents:
             account = self.market.accounts[agent_id, NATIVE]
             calls.append(("accountOf", (agent_id, NATIVE)))
             want.append((account.accrued_wei, account.seats, account.won, account.no_shows))
             for page_id in PAGES:
                 calls.append(("earnedOf", (agent_id, page_id)))
                 want.append((self.market.earned[agent_id, page_id],))
-        assert self.chain.read_many(calls) == want
-        assert self.chain.evm.coins(self.chain.market) == self.market.holdings_wei == self.market.owed_wei()
-
-    def compare_task(self, task_id: bytes) -> None:
-        """State, head and every seat's word."""
-        record = self.market.tasks.get(task_id)
-        state = self.market.state(task_id, self.now_s)
-        head = (0, 0, 0, 0, 0)
-        words = [0, 0]
-        if record is not None and not record.phase.is_final:
+        for task_id, record in self.market.tasks.items():
             task = record.task
-            head = (record.price_wei, len(record.seats), task.bid_end_s, task.commit_end_s, task.reveal_end_s)
-            words = [seat.word() for seat in record.seats] + [0]
-        calls: list[tuple[str, tuple[Any, ...]]] = [("stateOf", (task_id,)), ("headOf", (task_id,))]
-        calls += [("seatOf", (task_id, i)) for i in range(len(words))]
-        assert self.chain.read_many(calls) == [(state,), head, *((word,) for word in words)]
+            ends = (task.bid_end_s, task.commit_end_s, task.reveal_end_s)
+            head = (0,) * 5 if record.phase.is_final else (record.price_wei, len(record.seats), *ends)
+            calls += [("stateOf", (task_id,)), ("headOf", (task_id,)), ("seatOf", (task_id, 0))]
+            want += [
+                (self.market.state(task_id, self.now_s),),
+                head,
+                (record.seats[0].word() if record.seats else 0,),
+            ]
+        assert self.chain.read_many(calls) == want
+
+    def compare_state(self, task_id: bytes) -> None:
+        """What time made of a task."""
+        assert self.chain.read("stateOf", task_id) == self.market.state(task_id, self.now_s)
 
     def compare_registry(self) -> None:
         for agent_id in range(1, len(self.registry.agents) + 2):
@@ -396,6 +419,9 @@ class World:
         assert self.chain.evm.coins(self.chain.market) == self.market.burnt[NATIVE]
 
     # --- inside ---
+
+    def _word(self, base: int, *keys: int) -> int:
+        return self.chain.evm.slot(self.chain.market, slot_of(base, *keys))
 
     def _of_market(self, sender: str, data: bytes, run: Callable[[Call], object], value_wei: int = 0) -> Act:
         return Act(sender, self.chain.market, data, run, value_wei)

@@ -1,6 +1,7 @@
 """Arithmetic word problems: a person's stock of things changes step by step; how many are there at the end?
 
-Worked by copying each event's verb and number and doing the sum digit by digit. Level dial: number of events and size of the numbers.
+Worked by copying each event's verb and number and doing the sum digit by digit. Level dial: number of events
+and size of the numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ THINGS = (
 BOXES = ("boxes", "bags", "packs", "jars")
 GAINS = ("finds {n} more", "buys {n} more", "gets {n} more from {other}", "wins {n} more")
 LOSSES = ("gives {n} to {other}", "loses {n} of them", "sells {n} of them", "uses {n} of them")
-FACTORS = {2: ("doubles the number", "ends up with twice as many"), 3: ("triples the number", "ends up with three times as many")}
+FACTORS = {
+    2: ("doubles the number", "ends up with twice as many"),
+    3: ("triples the number", "ends up with three times as many"),
+}
 SHARES = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth"}
 ADVERBS = ("Then", "Later", "After that", "Next")
 PRONOUN = "The owner"
@@ -33,7 +37,15 @@ def draw(rng: Random, level: int) -> Drawn:
     name, other = rng.sample(NAMES, 2)
     thing, largest = rng.choice(THINGS), LARGEST[level]
     stock = rng.randint(3, max(10, largest // 4))
-    sentences = [rng.choice([f"{name} has {stock} {thing}.", f"{name} starts with {stock} {thing}.", f"At first {name} has {stock} {thing}."])]
+    sentences = [
+        rng.choice(
+            [
+                f"{name} has {stock} {thing}.",
+                f"{name} starts with {stock} {thing}.",
+                f"At first {name} has {stock} {thing}.",
+            ]
+        )
+    ]
     steps = [f" {stock}"]
     for event in range(rng.randint(*EVENTS[level])):
         text, step, stock = _event(rng, stock, largest, other)
@@ -41,7 +53,11 @@ def draw(rng: Random, level: int) -> Drawn:
         sentences.append(f"{opener} {text}.")
         steps.append(f" {step} {stock}")
     question = rng.choice(
-        [f"How many {thing} does {name} have now?", f"How many {thing} does {name} have in the end?", f"How many {thing} are left with {name}?"]
+        [
+            f"How many {thing} does {name} have now?",
+            f"How many {thing} does {name} have in the end?",
+            f"How many {thing} are left with {name}?",
+        ]
     )
     return Drawn(f"{' '.join(sentences)} {question}", ";".join(steps), str(stock))
 
@@ -70,7 +86,11 @@ def _event(rng: Random, stock: int, largest: int, other: str) -> tuple[str, str,
         count, each = rng.randint(2, 9), rng.randint(2, 12)
         box = rng.choice(BOXES)
         work = f"{multiply(count, each)} {add(stock, count * each)};"
-        return f"buys {count} {box} with {each} in each", f"boxes {count}*{each}: {work}", stock + count * each
+        return (
+            f"buys {count} {box} with {each} in each",
+            f"boxes {count}*{each}: {work}",
+            stock + count * each,
+        )
     n = rng.choice(shares)
     part = stock // n
     verb = rng.choice(["gives {} of them away", "sells {} of them", "loses {} of them"]).format(SHARES[n])

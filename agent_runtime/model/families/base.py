@@ -1,6 +1,8 @@
-"""What a task family is: a seeded generator with a level dial, a worked answer, an exact solver, and the rules that keep test questions out.
+"""What a task family is: a seeded generator with a level dial, a worked answer, an exact solver, and the
+rules that keep test questions out.
 
-Levels run from 1 to 5; level 3 is distributed like the public BIG-Bench-Hard file of the same name, 4 and 5 lie beyond it. Knows no tokenizer and no model.
+Levels run from 1 to 5; level 3 is distributed like the public BIG-Bench-Hard file of the same name, 4 and 5
+lie beyond it. Knows no tokenizer and no model.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A named family: ``draw`` makes a question of a level, ``solver`` works the answer out of the question's text alone."""
+    """A named family: ``draw`` makes a question of a level, ``solver`` works the answer out of the question's
+    text alone.
+    """
 
     name: str
     answer_format: Mapping[str, Any]
@@ -68,7 +72,9 @@ class Family:
             InvalidInput: the level is not 1 to 5.
         """
         if level not in LEVELS:
-            raise InvalidInput(f"level {level} of family {self.name} does not exist", hint="use a level from 1 to 5")
+            raise InvalidInput(
+                f"level {level} of family {self.name} does not exist", hint="use a level from 1 to 5"
+            )
         while True:
             drawn = self.draw(rng, level)
             digest = question_hash(drawn.prompt)

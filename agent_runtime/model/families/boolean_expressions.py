@@ -1,6 +1,8 @@
-"""Boolean expressions: ``not ( True ) and ( True ) is``. Worked by rewriting the whole line until one literal is left.
+"""Boolean expressions: ``not ( True ) and ( True ) is``. Worked by rewriting the whole line until one literal
+is left.
 
-Phases: brackets around a literal and ``not literal`` everywhere at once, then the leftmost ``and``, then the leftmost legal ``or``.
+Phases: brackets around a literal and ``not literal`` everywhere at once, then the leftmost ``and``, then the
+leftmost legal ``or``.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ def draw(rng: Random, level: int) -> Drawn:
     target = rng.choice(WORD_COUNTS[level])
     while True:
         text = _chain(rng, 2, rng.choice([1, 2, 2, 3, 3, 4] if level < 4 else [3, 4, 5, 6]))
-        if sum(word not in "()" for word in text.split()) == target and text.count("(") <= max(3, target // 3):
+        if sum(word not in "()" for word in text.split()) == target and text.count("(") <= max(
+            3, target // 3
+        ):
             break
     tokens = [{"True": "T", "False": "F"}.get(word, word) for word in text.split()]
     lines = [" ".join(tokens)]

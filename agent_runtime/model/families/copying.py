@@ -1,4 +1,5 @@
-"""The copy helper: not a task of the market, but the drill without which the small model learns to look things up only very late.
+"""The copy helper: not a task of the market, but the drill without which the small model learns to look
+things up only very late.
 
 Copies lists of words, brackets, names, numbers and instructions, bare or with a separator between the items.
 """
@@ -40,12 +41,16 @@ def _item(rng: Random, kind: int) -> str:
     if kind == 3:
         return person(rng)
     if kind == 4:
-        return rng.choice([str(rng.randint(-99, 99)), rng.choice("abcdefghijklmnopqrstuvwxyz"), rng.choice("+-*/")])
+        return rng.choice(
+            [str(rng.randint(-99, 99)), rng.choice("abcdefghijklmnopqrstuvwxyz"), rng.choice("+-*/")]
+        )
     if kind == 5:
         return title(rng)
     step = f"Take {rng.randint(1, 10)} steps."
     noun = rng.choice(CLASSES[rng.choice(list(CLASSES))])
-    return rng.choice([step, f"Turn {rng.choice(['left', 'right', 'around'])}.", rng.choice(SEVEN_PEOPLE), noun])
+    return rng.choice(
+        [step, f"Turn {rng.choice(['left', 'right', 'around'])}.", rng.choice(SEVEN_PEOPLE), noun]
+    )
 
 
 def solve(prompt: str) -> str:

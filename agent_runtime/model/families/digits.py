@@ -1,4 +1,5 @@
-"""Worked integer arithmetic as text: sums, differences, products and quotients digit by digit, smallest digit first, with carries.
+"""Worked integer arithmetic as text: sums, differences, products and quotients digit by digit, smallest digit
+first, with carries.
 
 Every step states its operands, so that each new digit depends on a few tokens nearby. Knows no task family.
 """
@@ -79,7 +80,9 @@ def multiply(a: int, b: int) -> str:
 
 
 def divide(a: int, digit: int) -> str:
-    """Worked exact quotient a / digit for 2 ≤ digit ≤ 9, from the first digit down: ``72/4:7=4*1+3,32=4*8+0=18``."""
+    """Worked exact quotient a / digit for 2 ≤ digit ≤ 9, from the first digit down:
+    ``72/4:7=4*1+3,32=4*8+0=18``.
+    """
     rest, steps = 0, []
     for x in str(a):
         value = rest * 10 + int(x)

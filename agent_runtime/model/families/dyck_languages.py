@@ -1,4 +1,6 @@
-"""Dyck languages: close the brackets that are still open. Worked with every symbol in order and the whole stack behind it."""
+"""Dyck languages: close the brackets that are still open. Worked with every symbol in order and the whole
+stack behind it.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,13 @@ def draw(rng: Random, level: int) -> Drawn:
         stacks = _stacks(symbols)
         if stacks[-1] and len(symbols) <= high + 4 and sum(map(len, stacks)) <= MAX_STACK_SYMBOLS:
             break
-    steps = [f" {symbol} :" + "".join(f" {s}" for s in stack) for symbol, stack in zip(symbols, stacks, strict=True)]
-    return Drawn(OPENING + " ".join(symbols), "\n".join(steps), " ".join(CLOSER[s] for s in reversed(stacks[-1])))
+    steps = [
+        f" {symbol} :" + "".join(f" {s}" for s in stack)
+        for symbol, stack in zip(symbols, stacks, strict=True)
+    ]
+    return Drawn(
+        OPENING + " ".join(symbols), "\n".join(steps), " ".join(CLOSER[s] for s in reversed(stacks[-1]))
+    )
 
 
 def _walk(rng: Random, length: int) -> list[str]:

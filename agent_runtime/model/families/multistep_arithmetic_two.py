@@ -1,4 +1,5 @@
-"""Multi-step arithmetic: ``((-1 + 2 + 9 * 5) - (-2 + -4 + -4 * -7)) =``. Each bracket is worked as signed terms, then summed.
+"""Multi-step arithmetic: ``((-1 + 2 + 9 * 5) - (-2 + -4 + -4 * -7)) =``. Each bracket is worked as signed
+terms, then summed.
 
 Level dial: terms per bracket (four at level 3, as in the public file).
 """
@@ -34,12 +35,16 @@ def _bracket(rng: Random, terms: int) -> tuple[list[int], list[str]]:
     while True:
         numbers = [rng.randint(-9, 9) for _ in range(terms)]
         operators = [rng.choice("+-*") for _ in range(terms - 1)]
-        if terms < 5 or "***" not in "".join(operators):  # products of four and more factors outgrow the context
+        if terms < 5 or "***" not in "".join(
+            operators
+        ):  # products of four and more factors outgrow the context
             return numbers, operators
 
 
 def _show(numbers: list[int], operators: list[str]) -> str:
-    return f"({numbers[0]}" + "".join(f" {op} {x}" for op, x in zip(operators, numbers[1:], strict=True)) + ")"
+    return (
+        f"({numbers[0]}" + "".join(f" {op} {x}" for op, x in zip(operators, numbers[1:], strict=True)) + ")"
+    )
 
 
 def _work(numbers: list[int], operators: list[str]) -> tuple[str, int]:

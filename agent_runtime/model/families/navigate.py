@@ -1,6 +1,8 @@
-"""Navigation: do the instructions lead back to the start? Worked by position (and heading) after each instruction.
+"""Navigation: do the instructions lead back to the start? Worked by position (and heading) after each
+instruction.
 
-Walks that return are built on purpose (a random walk and the steps that close it): drawing them by rejection would make them all short.
+Walks that return are built on purpose (a random walk and the steps that close it): drawing them by rejection
+would make them all short.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ def draw(rng: Random, level: int) -> Drawn:
     low, high = LENGTHS[level]
     while True:
         size = rng.randint(low, high)
-        walk = [_random_instruction(rng, facing) for _ in range(size if not returns else max(1, size - rng.randint(1, 3)))]
+        walk = [
+            _random_instruction(rng, facing)
+            for _ in range(size if not returns else max(1, size - rng.randint(1, 3)))
+        ]
         if returns:
             walk = _closed(rng, walk, facing)
         if not low <= len(walk) <= high:

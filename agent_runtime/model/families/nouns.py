@@ -1,4 +1,5 @@
-"""Nouns of the counting tasks by class, with their plurals. A closed class: what is a fruit is knowledge, not reasoning.
+"""Nouns of the counting tasks by class, with their plurals. A closed class: what is a fruit is knowledge, not
+reasoning.
 
 Written from general knowledge; knows no task.
 """
@@ -11,20 +12,21 @@ CLASSES: dict[str, tuple[str, ...]] = {
         "melon apricot fig lime pineapple grapefruit papaya watermelon cranberry date".split()
     ),
     "vegetables": tuple(
-        "carrot,onion,potato,leek,cabbage,garlic,lettuce head,head of broccoli,stalk of celery,cauliflower,yam,cucumber,radish,"
-        "turnip,pepper,tomato,pumpkin,zucchini,eggplant,beet,artichoke,bean,spinach leaf,bunch of kale,sweet potato,parsnip".split(",")
+        "carrot,onion,potato,leek,cabbage,garlic,lettuce head,head of broccoli,stalk of celery,cauliflower,yam,"
+        "cucumber,radish,turnip,pepper,tomato,pumpkin,zucchini,eggplant,beet,artichoke,bean,"
+        "spinach leaf,bunch of kale,sweet potato,parsnip".split(",")
     ),
     "animals": tuple(
         "cat dog cow goat duck rabbit snail frog pig bear mouse fish donkey chicken snake horse sheep lion tiger monkey elephant "
         "turtle lizard hamster crab goose bird wolf".split()
     ),
     "musical instruments": tuple(
-        "drum flute piano violin trumpet clarinet trombone accordion guitar cello harp saxophone oboe banjo tuba harmonica bassoon "
-        "viola ukulele mandolin".split()
+        "drum flute piano violin trumpet clarinet trombone accordion guitar cello harp saxophone oboe banjo tuba harmonica "
+        "bassoon viola ukulele mandolin".split()
     ),
     "objects": tuple(
-        "fridge chair microwave couch oven stove table lamp bed toaster car desk bookshelf television sofa phone clock mirror bike "
-        "truck computer dresser kettle blender fan radio carpet shelf bench stool".split()
+        "fridge chair microwave couch oven stove table lamp bed toaster car desk bookshelf television sofa phone clock mirror "
+        "bike truck computer dresser kettle blender fan radio carpet shelf bench stool".split()
     ),
 }
 NUMERALS = "zero one two three four five six seven eight nine ten".split()

@@ -20,7 +20,9 @@ def draw(rng: Random, level: int) -> Drawn:
     """Items of one class with a few of another between them (``objects`` asks for all of them)."""
     asked = rng.choice(list(CLASSES))
     size = rng.randint(*ITEMS[level])
-    items = _objects(rng, size) if asked == "objects" else _mixed(rng, asked, size, rng.choice(STRANGERS[level]))
+    items = (
+        _objects(rng, size) if asked == "objects" else _mixed(rng, asked, size, rng.choice(STRANGERS[level]))
+    )
     rng.shuffle(items)
     phrases, steps, total = [], [], 0
     for noun, counts in items:

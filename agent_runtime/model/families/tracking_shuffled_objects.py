@@ -1,7 +1,9 @@
 """Tracking shuffled objects (three, five, seven people): who holds what after a series of swaps?
 
-Worked with one letter per object (its place in the story's first list), the whole table after every swap, and a last line that looks the
-asked person's object up: ``Bob C Claire Lolita B`` = Bob holds object C, which Claire had first, Lolita, option (B).
+Worked with one letter per object (its place in the story's first list), the whole table after every swap, and
+a last line that looks the
+asked person's object up: ``Bob C Claire Lolita B`` = Bob holds object C, which Claire had first, Lolita,
+option (B).
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ STORIES = (
         "At the end of the game, {} has the", "{} ball", lambda rng: rng.choice(COLOURS),
     ),
     Story(
-        "are holding a white elephant gift exchange. At the start of the event, they are each holding a present of a different color: ",
+        "are holding a white elephant gift exchange. At the start of the event, they are each "
+        "holding a present of a different color: ",
         "has a {}", "As the event progresses, pairs of people swap gifts.", "{0} and {1} swap their gifts.",
         "At the end of the event, {} has the", "{}", _gift,
     ),
@@ -74,7 +77,9 @@ def _swaps(rng: Random, people: int, level: int) -> int:
 
 
 def draw(rng: Random, level: int, people: int) -> Drawn:
-    """A story; up to level 3 the options stand in the order of the first list, as in the public files, beyond it shuffled."""
+    """A story; up to level 3 the options stand in the order of the first list, as in the public files, beyond
+    it shuffled.
+    """
     story, names = rng.choice(STORIES), SEVEN_PEOPLE[:people]
     objects = distinct(rng, people, story.draw_object)
     holds = dict(zip(names, range(people), strict=True))
@@ -94,7 +99,9 @@ def draw(rng: Random, level: int, people: int) -> Drawn:
     label = LETTERS[options.index(held)]
     lines.append(f" {asked} {LETTERS[held]} {names[held]} {story.option.format(objects[held])} {label}")
     starts = [f"{name} {story.has.format(thing)}" for name, thing in zip(names, objects, strict=True)]
-    listed = [f"({letter}) {story.option.format(objects[at])}" for letter, at in zip(LETTERS, options, strict=False)]
+    listed = [
+        f"({letter}) {story.option.format(objects[at])}" for letter, at in zip(LETTERS, options, strict=False)
+    ]
     prompt = (
         f"{_and(names)} {story.opening}{_and(starts)}.\n{story.middle} {' '.join(sentences)} {story.asks.format(asked)}"
         "\nOptions:\n" + "\n".join(listed)
@@ -118,7 +125,9 @@ def solve(prompt: str) -> str:
     for clause in re.split(r", and (?=[A-Z]\w+ (?:gets|is|has) )|, (?=[A-Z]\w+ (?:gets|is|has) )", starts):
         name, thing = re.fullmatch(r"(\w+) (?:gets|is dancing with|has a|is playing) (.*)", clause).groups()  # type: ignore[union-attr]
         holds[name] = thing
-    for a, b in re.findall(r"(\w+) and (\w+) (?:swap|switch|trade) (?:books|partners|balls|their gifts|positions)\.", story):
+    for a, b in re.findall(
+        r"(\w+) and (\w+) (?:swap|switch|trade) (?:books|partners|balls|their gifts|positions)\.", story
+    ):
         holds[a], holds[b] = holds[b], holds[a]
     asked = re.findall(r"At the end of the \w+, (\w+) ", story)[-1]
     for label, thing in re.findall(r"\((\w)\) (.*)", options):
@@ -130,7 +139,10 @@ def solve(prompt: str) -> str:
 def _family(word: str, people: int) -> Family:
     labels = {"type": "choice", "labels": list(LETTERS[:people])}
     return Family(
-        f"tracking_shuffled_objects_{word}_objects", labels, lambda rng, level: draw(rng, level, people), solve
+        f"tracking_shuffled_objects_{word}_objects",
+        labels,
+        lambda rng, level: draw(rng, level, people),
+        solve,
     )
 
 

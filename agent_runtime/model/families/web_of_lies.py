@@ -1,4 +1,6 @@
-"""Web of lies: a chain of people who each say whether the one before lies. Worked by name, claim and truth value in order."""
+"""Web of lies: a chain of people who each say whether the one before lies. Worked by name, claim and truth
+value in order.
+"""
 
 from __future__ import annotations
 

@@ -12,13 +12,14 @@ from importlib import resources
 from random import Random
 
 NAMES = tuple(
-    "Ann Bob Cara Dan Eve Finn Gina Hugo Iris Jack Kate Leo Mia Ned Olga Paul Rita Sam Tina Victor Adele Bruno Cecil Doris Elmer "
-    "Flora Gerald Hattie Ivan Joanna Karl Laura Martin Nadine Oscar Petra Quentin Roland Stella Thomas Ursula Vincent Wanda Xavier "
-    "Yvonne Zelda Amelia Benjamin Charlotte Desmond Eleanor Frederick Georgia Harold Isabella Jonathan Katrina Lorenzo Marcella "
-    "Nicholas Ophelia Patricia Reginald Samantha Theodore Valentina Winifred Antonio Bridget Clarence Dominic Estelle Fernando "
-    "Giselle Hector Ingrid Julian Kendra Lionel Miranda Nathaniel Octavia Preston Rosalind Sherman Trisha Wallace Angela Bernard "
-    "Carmen Darlene Everett Francine Gordon Heather Ismael Jeanette Kirsten Leonard Melinda Norris Pauline Ramona Shelby Tyrone "
-    "Velma Wilbur".split()
+    "Ann Bob Cara Dan Eve Finn Gina Hugo Iris Jack Kate Leo Mia Ned Olga Paul Rita Sam Tina Victor Adele "
+    "Bruno Cecil Doris Elmer Flora Gerald Hattie Ivan Joanna Karl Laura Martin Nadine Oscar Petra Quentin "
+    "Roland Stella Thomas Ursula Vincent Wanda Xavier Yvonne Zelda Amelia Benjamin Charlotte Desmond "
+    "Eleanor Frederick Georgia Harold Isabella Jonathan Katrina Lorenzo Marcella Nicholas Ophelia "
+    "Patricia Reginald Samantha Theodore Valentina Winifred Antonio Bridget Clarence Dominic Estelle "
+    "Fernando Giselle Hector Ingrid Julian Kendra Lionel Miranda Nathaniel Octavia Preston Rosalind "
+    "Sherman Trisha Wallace Angela Bernard Carmen Darlene Everett Francine Gordon Heather Ismael Jeanette "
+    "Kirsten Leonard Melinda Norris Pauline Ramona Shelby Tyrone Velma Wilbur".split()
 )
 SEVEN_PEOPLE = ("Alice", "Bob", "Claire", "Dave", "Eve", "Fred", "Gertrude")
 

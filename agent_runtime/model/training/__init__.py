@@ -1,1 +1,3 @@
-"""How the built-in model is made: tokenizer, example stream with an adaptive mix, the training loop, and evaluation."""
+"""How the built-in model is made: tokenizer, example stream with an adaptive mix, the training loop, and
+evaluation.
+"""

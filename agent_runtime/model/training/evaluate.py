@@ -1,4 +1,6 @@
-"""Accuracy of an engine on tasks: greedy, one sample, and plurality votes of three and five samples. Knows no training."""
+"""Accuracy of an engine on tasks: greedy, one sample, and plurality votes of three and five samples. Knows no
+training.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Scores:
         return sqrt(self.greedy * (1 - self.greedy) / self.tasks)
 
 
-def score(engine: Engine, tasks: Sequence[TaskItem], *, temperature: float, seed: int, max_tokens: int) -> Scores:
+def score(
+    engine: Engine, tasks: Sequence[TaskItem], *, temperature: float, seed: int, max_tokens: int
+) -> Scores:
     """Measure an engine on tasks, ``BATCH_TASKS`` at a time.
 
     Raises:
@@ -48,7 +52,9 @@ def score(engine: Engine, tasks: Sequence[TaskItem], *, temperature: float, seed
         batch = tasks[start : start + BATCH_TASKS]
         prompts = [format_prompt(task.prompt) for task in batch]
         first = engine.generate(prompts, n=1, temperature=0.0, seed=seed, max_tokens=max_tokens)
-        drawn = engine.generate(prompts, n=SAMPLES, temperature=temperature, seed=seed + start, max_tokens=max_tokens)
+        drawn = engine.generate(
+            prompts, n=SAMPLES, temperature=temperature, seed=seed + start, max_tokens=max_tokens
+        )
         for task, best, samples in zip(batch, first, drawn, strict=True):
             answers = [answer_of(sample, task) for sample in samples]
             greedy += answer_of(best[0], task) == task.answer
@@ -58,7 +64,9 @@ def score(engine: Engine, tasks: Sequence[TaskItem], *, temperature: float, seed
             five += plurality(answers) == task.answer
             some += task.answer in answers
     shares = [round(value / len(tasks), 4) for value in (greedy, single, three, five, some)]
-    return Scores(len(tasks), shares[0], shares[1], shares[2], shares[3], shares[4], round(tokens / len(tasks), 1))
+    return Scores(
+        len(tasks), shares[0], shares[1], shares[2], shares[3], shares[4], round(tokens / len(tasks), 1)
+    )
 
 
 def answer_of(sample: Sample, task: TaskItem) -> str | None:

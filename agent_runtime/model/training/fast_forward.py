@@ -1,7 +1,10 @@
-"""The training forward pass of a Llama, written out so that one CPU core is used well: about twice the speed of the library's on this size.
+"""The training forward pass of a Llama, written out so that one CPU core is used well: about twice the speed
+of the library's on this size.
 
-Works on the parameters of a transformers ``LlamaForCausalLM`` (a test holds it equal to the library's own forward). Attention is two plain
-batched products: the fused CPU kernel spends most of a step in its backward pass at a head size of 32. Knows no optimiser.
+Works on the parameters of a transformers ``LlamaForCausalLM`` (a test holds it equal to the library's own
+forward). Attention is two plain
+batched products: the fused CPU kernel spends most of a step in its backward pass at a head size of 32. Knows
+no optimiser.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ LossFunction = Callable[[Any, torch.Tensor, torch.Tensor], tuple[torch.Tensor, l
 
 
 def completion_loss_function(*, compiled: bool, dtype: torch.dtype = torch.bfloat16) -> LossFunction:
-    """A function of (model, inputs, targets), both int64 [rows, tokens], that returns the mean cross-entropy over the completion
+    """A function of (model, inputs, targets), both int64 [rows, tokens], that returns the mean cross-entropy
+    over the completion
     tokens and, per row, whether the model's first choice was right at every one of them.
 
     Args:
@@ -50,7 +54,9 @@ def _loss(
 
 
 def hidden_states(model: Any, inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Last hidden states [rows, tokens, width] in ``dtype``; matrices are cast, the residual stream stays in fp32."""
+    """Last hidden states [rows, tokens, width] in ``dtype``; matrices are cast, the residual stream stays in
+    fp32.
+    """
     decoder, config = model.model, model.config
     rows, tokens = inputs.shape
     heads, width, eps = config.num_attention_heads, config.hidden_size, config.rms_norm_eps
@@ -61,7 +67,9 @@ def hidden_states(model: Any, inputs: torch.Tensor, dtype: torch.dtype) -> torch
     for layer in decoder.layers:
         attention, mlp = layer.self_attn, layer.mlp
         normed = functional.rms_norm(stream, (width,), layer.input_layernorm.weight, eps).to(dtype)
-        packed = torch.cat((attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight)).to(dtype)
+        packed = torch.cat((attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight)).to(
+            dtype
+        )
         parts = functional.linear(normed, packed).view(rows, tokens, 3, heads, width // heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         mixed = _attend(_rotate(query, cosine, sine), _rotate(key, cosine, sine), value, mask)
@@ -84,5 +92,7 @@ def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: t
     rows, heads, tokens, size = query.shape
     flat = (rows * heads, tokens, size)
     scaled = (query * size**-0.5).reshape(flat)
-    scores = torch.baddbmm(mask.expand(rows * heads, tokens, tokens), scaled, key.reshape(flat).transpose(1, 2))
+    scores = torch.baddbmm(
+        mask.expand(rows * heads, tokens, tokens), scaled, key.reshape(flat).transpose(1, 2)
+    )
     return torch.bmm(scores.softmax(-1), value.reshape(flat)).view(rows, heads, tokens, size)

@@ -1,6 +1,8 @@
-"""The training loop: Muon for matrices, AdamW for the rest, a schedule by wall clock, checkpoints that resume.
+"""The training loop: Muon for matrices, AdamW for the rest, a schedule by wall clock, checkpoints that
+resume.
 
-The clock is passed in. The learning rate warms up, stays constant for the first half of the run and falls linearly to 2 % at its end:
+The clock is passed in. The learning rate warms up, stays constant for the first half of the run and falls
+linearly to 2 % at its end:
 about half of the final accuracy comes in that fall, so a run must reach its end. Knows no export format.
 """
 
@@ -40,7 +42,9 @@ class Recipe:
 
 
 class Trainer:
-    """One resumable run in ``folder``: ``state.pt``, ``curve.json`` and a snapshot of the weights every ``snapshot_s``."""
+    """One resumable run in ``folder``: ``state.pt``, ``curve.json`` and a snapshot of the weights every
+    ``snapshot_s``.
+    """
 
     def __init__(
         self, recipe: Recipe, tokenizer: Tokenizer, folder: Path, *, device: str, clock: Callable[[], float],
@@ -51,7 +55,9 @@ class Trainer:
         self.checkpoint_s, self.snapshot_s = checkpoint_s, snapshot_s
         self.model = build_model(recipe.shape, recipe.seed).to(device)
         self.mix = AdaptiveMix(list(FAMILIES), list(DRILLS), recipe.priors)
-        self.stream = ExampleStream(tokenizer, self.mix, recipe.seed, recipe.batch_tokens, recipe.shape.context_tokens)
+        self.stream = ExampleStream(
+            tokenizer, self.mix, recipe.seed, recipe.batch_tokens, recipe.shape.context_tokens
+        )
         self.optimizers = make_optimizers(self.model, recipe)
         self.loss_of = completion_loss_function(compiled=compiled)
         self.step, self.tokens, self.elapsed_s, self.loss = 0, 0, 0.0, 0.0
@@ -68,7 +74,11 @@ class Trainer:
             optimizer.load_state_dict(saved)
         self.stream.rng.setstate(state["rng"])
         self.stream.drawn, self.stream.rejected = state["drawn"], state["rejected"]
-        self.mix.solved, self.mix.solved_at, self.mix.tokens = state["solved"], state["solved_at"], state["row_tokens"]
+        self.mix.solved, self.mix.solved_at, self.mix.tokens = (
+            state["solved"],
+            state["solved_at"],
+            state["row_tokens"],
+        )
         self.step, self.tokens, self.elapsed_s = state["step"], state["tokens"], state["elapsed_s"]
         self.loss, self.curve = state["loss"], state["curve"]
         return True
@@ -87,7 +97,9 @@ class Trainer:
                 self.save()
             if self.elapsed_s >= next_snapshot:
                 next_snapshot = self.elapsed_s + self.snapshot_s
-                torch.save(self.model.state_dict(), self.folder / f"snapshot-{int(self.elapsed_s // 60):03d}.pt")
+                torch.save(
+                    self.model.state_dict(), self.folder / f"snapshot-{int(self.elapsed_s // 60):03d}.pt"
+                )
         self.save()
         torch.save(self.model.state_dict(), self.folder / "final.pt")
 
@@ -95,7 +107,11 @@ class Trainer:
         """The rate at this step and moment."""
         recipe, done = self.recipe, self.elapsed_s / (self.recipe.minutes * 60)
         warm = min(1.0, (self.step + 1) / recipe.warmup_steps)
-        fall = 1.0 if done < recipe.constant_share else max(recipe.final_factor, (1 - done) / (1 - recipe.constant_share))
+        fall = (
+            1.0
+            if done < recipe.constant_share
+            else max(recipe.final_factor, (1 - done) / (1 - recipe.constant_share))
+        )
         return recipe.learning_rate * warm * fall
 
     def _train_step(self, batch: Batch) -> None:
@@ -146,16 +162,22 @@ class Trainer:
         self.curve.append(point)
         speed = self.tokens / max(1e-9, self.elapsed_s)
         short = " ".join(f"{''.join(w[0] for w in k.split('_'))}={v:.2f}" for k, v in level3.items())
-        self.log(f"{point['minutes']} min step {self.step} {self.tokens / 1e6:.2f}M {speed:.0f} tok/s loss {self.loss:.4f} {short}")
+        self.log(
+            f"{point['minutes']} min step {self.step} {self.tokens / 1e6:.2f}M {speed:.0f} tok/s loss {self.loss:.4f} {short}"
+        )
 
 
 def make_optimizers(model: torch.nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon on the hidden matrices, AdamW on the embedding and the norms."""
-    matrices, others = [], []
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         (matrices if parameter.ndim == 2 and "embed" not in name else others).append(parameter)
     muon = torch.optim.Muon(
-        matrices, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+        matrices,
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        momentum=0.95,
+        adjust_lr_fn="match_rms_adamw",
     )
     return [muon, torch.optim.AdamW(others, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)]
-

@@ -1,6 +1,8 @@
-"""Which family comes next: shares that follow the error rates, so that what is learned makes room for what is not.
+"""Which family comes next: shares that follow the error rates, so that what is learned makes room for what is
+not.
 
-The error rate costs nothing: a training example counts as solved if every token of its worked answer was the model's first choice given
+The error rate costs nothing: a training example counts as solved if every token of its worked answer was the
+model's first choice given
 the ones before, which is when greedy decoding would have written it. Knows no torch.
 """
 
@@ -42,7 +44,9 @@ class AdaptiveMix:
             for name in self.families
         }
         scale = (1 - drill_share) / sum(weights.values())
-        return {name: w * scale for name, w in weights.items()} | {name: drill_share / len(self.drills) for name in self.drills}
+        return {name: w * scale for name, w in weights.items()} | {
+            name: drill_share / len(self.drills) for name in self.drills
+        }
 
     def draw(self, rng: Random, count: int) -> list[tuple[str, int]]:
         """``count`` pairs of family and level."""

@@ -44,9 +44,13 @@ class Batch:
 
 
 class ExampleStream:
-    """Batches of at most ``batch_tokens`` padded tokens; fully determined by the seed and by what the mix observes."""
+    """Batches of at most ``batch_tokens`` padded tokens; fully determined by the seed and by what the mix
+    observes.
+    """
 
-    def __init__(self, tokenizer: Tokenizer, mix: AdaptiveMix, seed: int, batch_tokens: int, context_tokens: int) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, mix: AdaptiveMix, seed: int, batch_tokens: int, context_tokens: int
+    ) -> None:
         self.rng = Random(seed)
         self.drawn: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
@@ -63,12 +67,18 @@ class ExampleStream:
     def _draw_rows(self) -> list[Row]:
         families = {**FAMILIES, **DRILLS}
         plan = self._mix.draw(self.rng, CHUNK)
-        examples = [families[name].generate(self.rng, level, held_out=False, rejected=self.rejected) for name, level in plan]
+        examples = [
+            families[name].generate(self.rng, level, held_out=False, rejected=self.rejected)
+            for name, level in plan
+        ]
         self.drawn.update(name for name, _ in plan)
         prompts = self._tokenizer.encode_batch([format_prompt(e.prompt) for e in examples])
-        completions = self._tokenizer.encode_batch([format_completion(e.reasoning, e.answer) for e in examples])
+        completions = self._tokenizer.encode_batch(
+            [format_completion(e.reasoning, e.answer) for e in examples]
+        )
         rows = [
-            Row(e.family, e.level, p.ids, [*c.ids, END_ID]) for e, p, c in zip(examples, prompts, completions, strict=True)
+            Row(e.family, e.level, p.ids, [*c.ids, END_ID])
+            for e, p, c in zip(examples, prompts, completions, strict=True)
         ]
         return [row for row in rows if len(row) <= self._context_tokens]
 

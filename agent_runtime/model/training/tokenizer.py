@@ -1,6 +1,7 @@
 """Trains the tokenizer: byte-level BPE with single digits, on samples of our own generators.
 
-The words of the sorting family stay out of its samples, so that unseen words fall into short pieces that can be copied and spelled.
+The words of the sorting family stay out of its samples, so that unseen words fall into short pieces that can
+be copied and spelled.
 llama.cpp knows this scheme as ``gpt2`` BPE with the pre-tokenizer ``smollm``. Knows no model.
 """
 
@@ -18,7 +19,10 @@ from agent_runtime.model.prompting import format_completion, format_prompt
 
 SAMPLES = 16_000
 SPELLED_OUT = ("word_sorting",)
-RARE = ("web_of_lies", "copying")  # full of names and words that should not become tokens: one sample in three
+RARE = (
+    "web_of_lies",
+    "copying",
+)  # full of names and words that should not become tokens: one sample in three
 
 
 def train_tokenizer(vocab: int, seed: int) -> Tokenizer:

@@ -1,0 +1,287 @@
+"""A worker: registers its agent, follows the chain, bids, thinks, commits, reveals, settles, claims. One agent, one process.
+
+`step` is one deterministic pass without waiting; `run` repeats it. Deadlines are compared with the head's timestamp only.
+The model sees a prompt and nothing else: no part of the engine ever gets a key. The process around it is in
+`worker_process` (``python -m agent_runtime.worker --config FILE``).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Self
+
+from eth_account.signers.local import LocalAccount
+
+from agent_runtime.bidding import Effort
+from agent_runtime.chain_book import TaskView
+from agent_runtime.chain_view import ChainView
+from agent_runtime.config import WorkerConfig
+from agent_runtime.engines.protocol import Engine, check_room
+from agent_runtime.errors import ConfigInvalid
+from agent_runtime.faults import Fault, fault_from_env
+from agent_runtime.outbox import Outbox
+from agent_runtime.reasoning.cot import Thought, task_prompt
+from agent_runtime.registration import Identity, Registrar
+from agent_runtime.slashing_protection import ProtectionDb
+from agent_runtime.worker_bids import FETCHES, Bidder
+from agent_runtime.worker_core import Core, log_event
+from agent_runtime.worker_gateway import GatewayServer
+from agent_runtime.worker_pay import Payroll
+from agent_runtime.worker_seats import Seats
+from agent_runtime.worker_spec import Spec, SpecLoader
+from agent_runtime.worker_store import WorkerStore
+from symphony_chain.content import ContentStore
+from symphony_chain.deploy import Deployment
+from symphony_chain.devnet.accounts import DEVNET_CHAIN_ID
+from symphony_chain.errors import ChainUnavailable, Conflict, WrongChain
+from symphony_chain.follow import ReorgBeyondFinality
+from symphony_chain.market import MarketClient
+from symphony_chain.rpc import Rpc
+from symphony_chain.tx import TxSender
+from symphony_chain.tx_journal import TxJournal
+
+#: Weight of the newest thought in the estimate of speed.
+PACE_STEP = 0.2
+
+
+class Pace:
+    """How fast this agent thinks, from its own seats: tokens per second, tokens per seat."""
+
+    def __init__(self, config: WorkerConfig, totals: dict[str, float]) -> None:
+        self.tokens_per_second = config.engine.tokens_per_second
+        self.tokens_per_seat = config.thinking.samples * config.thinking.max_tokens / 2
+        if totals["seats"] and totals["thinking_s"] > 0:
+            self.tokens_per_second = totals["tokens"] / totals["thinking_s"]
+            self.tokens_per_seat = totals["tokens"] / totals["seats"]
+
+    def note(self, thought: Thought) -> None:
+        """Takes one more thought into the estimate."""
+        if thought.thinking_s > 0:
+            measured = thought.tokens / thought.thinking_s
+            self.tokens_per_second += PACE_STEP * (measured - self.tokens_per_second)
+        self.tokens_per_seat += PACE_STEP * (thought.tokens - self.tokens_per_seat)
+
+    def effort(self, prompt_tokens: int) -> Effort:
+        """Estimate for a task."""
+        tokens = round(prompt_tokens + self.tokens_per_seat)
+        return Effort(max(1, tokens), tokens / max(1e-3, self.tokens_per_second))
+
+
+class Worker:
+    """One agent at work. `start` it, then call `step` or `run`; close it, or use it as a context manager.
+
+    Args:
+        owner, operator: unlocked keys; both are needed to register, the operator alone bids and commits.
+        thinker, fetcher: where thinking and fetching run; `jobs.Inline` makes a step deterministic.
+        clock: wall seconds, for records and measuring; never compared with a deadline.
+    """
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        engine: Engine,
+        rpc: Rpc,
+        deployment: Deployment,
+        *,
+        owner: LocalAccount,
+        operator: LocalAccount,
+        thinker: Executor | None = None,
+        fetcher: Executor | None = None,
+        fault: Fault | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if owner.address == operator.address:
+            raise ConfigInvalid(
+                "owner and operator are one key", hint="make another one for the operator: `symphony key new`"
+            )
+        self.config = config
+        self._engine = engine
+        self._rpc = rpc
+        self._deployment = deployment
+        self._owner = owner
+        self._operator = operator
+        self._fault = fault or fault_from_env(deployment.chain_id)
+        self._clock = clock
+        self._thinker = thinker
+        self._fetcher = fetcher
+        self._stack = ExitStack()
+        self.view = ChainView(rpc, deployment)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops the gateway, waits for running work, and gives the key free; may be called again."""
+        self._stack.close()
+
+    @property
+    def agent_id(self) -> int:
+        return self._core.agent_id
+
+    @property
+    def gateway_url(self) -> str:
+        return self._gateway.url
+
+    # ---- start -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Locks the key, opens the files, serves content, registers, and checks that the key commits nowhere else.
+
+        Raises:
+            ProtectionLocked, Doppelganger, WrongChain, Conflict (``tx.unfunded``, ``gateway.port_taken``), and what
+            registering raises.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        config, enter = self.config, self._stack.enter_context
+        self._deployment.require(self._rpc)
+        address = self._operator.address
+        folder = config.protection_folder
+        protection = enter(ProtectionDb(folder, self._deployment, address, clock=self._clock, fault=self._fault))
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        journal = enter(TxJournal(config.journal_path))
+        store = enter(WorkerStore(config.record_path, clock=self._clock, fault=self._fault))
+        content = enter(ContentStore(config.content_path, max_bytes=config.max_store_bytes))
+        self._gateway = GatewayServer(content, host=config.gateway_host, port=config.gateway_port)
+        self._stack.callback(self._gateway.close)
+        self.view.update()
+        owner_box = self._outbox(self._owner, journal)
+        outbox = self._outbox(self._operator, journal)
+        outbox.resume()
+        gateway_url = config.gateway_url or self._gateway.url
+        identity = Identity(config, self._deployment, self._owner, self._operator, self._engine.info, gateway_url)
+        registrar = Registrar(identity, self._rpc, self.view.book, owner_box, content, self._fault)
+        agent_id = registrar.ensure()
+        self.view.update()
+        self._core = Core(
+            config=config,
+            deployment=self._deployment,
+            agent_id=agent_id,
+            owner=self._owner.address,
+            operator=self._operator,
+            book=self.view.book,
+            outbox=outbox,
+            store=store,
+            content=content,
+            protection=protection,
+            fault=self._fault,
+            clock=self._clock,
+        )
+        self._make_parts(store, content)
+        self._seats.check_commits()
+        log_event("ready", agent_id=agent_id, operator=address, gateway=gateway_url)
+
+    def _outbox(self, account: LocalAccount, journal: TxJournal) -> Outbox:
+        def sender(fault: Fault) -> TxSender:
+            return TxSender(self._rpc, account, journal, clock=self._clock, fault=fault)
+
+        return Outbox(sender, self._deployment, fault=self._fault)
+
+    def _make_parts(self, store: WorkerStore, content: ContentStore) -> None:
+        config, core = self.config, self._core
+        market = MarketClient(self._rpc, self._deployment.market)
+        allow_local = self._deployment.chain_id == DEVNET_CHAIN_ID
+        loader = SpecLoader(content, content_urls=config.content_urls, allow_local=allow_local, fault=self._fault)
+        self._stack.callback(loader.close)
+        fetcher = self._fetcher or self._pool(FETCHES, "fetch")
+        thinker = self._thinker or self._pool(1, "think")
+        self._pace = Pace(config, store.totals())
+        self._bidder = Bidder(core, loader, market, fetcher, effort_of=self._effort_of)
+        self._seats = Seats(
+            core, self._engine, loader, thinker, spec_of=self._bidder.spec, on_thought=self._pace.note
+        )
+        self._payroll = Payroll(core, market)
+        self._open: set[bytes] = set()
+
+    def _pool(self, threads: int, name: str) -> ThreadPoolExecutor:
+        return self._stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix=name))
+
+    def _effort_of(self, spec: Spec) -> Effort:
+        prompt_tokens = self._engine.count_tokens(task_prompt(spec.body))
+        check_room(prompt_tokens, self._engine.info.context_tokens)
+        return self._pace.effort(prompt_tokens)
+
+    # ---- work --------------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """One pass: reads the chain, then does everything that is possible now. Never waits for a block.
+
+        Raises:
+            Doppelganger, ProtectionFailed and other failures of this machine: the worker must stop.
+            ChainUnavailable: the node is away; call again later.
+        """
+        progress = self.view.update()
+        core = self._core
+        if progress.rolled_back:
+            core.outbox.resume()
+            self._bidder.reset()
+            self._payroll.reset()
+        core.outbox.poll(core.head.number)
+        views = list(core.book.tasks())
+        self._forget(views)
+        try:
+            # Old promises first: a reveal or a commit that is due must not wait behind new bids.
+            self._seats.step(views)
+            self._bidder.step(views)
+            self._payroll.step()
+        except Conflict as error:
+            if error.code != "tx.unfunded":
+                raise
+            self._warn_unfunded(error)
+
+    def _forget(self, views: list[TaskView]) -> None:
+        still_open = {view.task_id for view in views if not view.closed}
+        for task_id in self._open - still_open:
+            self._bidder.forget(task_id)
+            self._seats.forget(task_id)
+        self._open = still_open
+
+    _warned_block = -1
+
+    def _warn_unfunded(self, error: Conflict) -> None:
+        """Without gas money nothing can be sent; said once per minute of blocks, tried again with every pass."""
+        if self._core.head.number >= self._warned_block + 60 or self._warned_block < 0:
+            self._warned_block = self._core.head.number
+            log_event("unfunded", detail=error.message, hint=error.hint)
+
+    def run(self, stop: threading.Event) -> None:
+        """Steps until ``stop`` is set.
+
+        Raises:
+            ChainUnavailable: the node stayed away for ``patience_s``; at once for a wrong chain or a reorganisation
+            beyond finality.
+        """
+        away_since: float | None = None
+        while not stop.is_set():
+            try:
+                self.step()
+                away_since = None
+            except (WrongChain, ReorgBeyondFinality):
+                raise
+            except ChainUnavailable as error:
+                now_s = time.monotonic()
+                if away_since is None:
+                    away_since = now_s
+                    log_event("chain_away", code=error.code, detail=error.message)
+                if now_s - away_since > self.config.patience_s:
+                    raise
+            stop.wait(self.config.poll_s)
+
+
+if __name__ == "__main__":
+    from agent_runtime.worker_process import main
+
+    sys.exit(main())

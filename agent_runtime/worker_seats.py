@@ -1,0 +1,199 @@
+"""A worker's seats: think, journal, commit, reveal when it may, settle when nobody else did.
+
+The order of writes is the safety argument: trace, then opening (slashing protection), then commit; answer file, then
+reveal. Each step is derived from the chain and the journal, so a restarted worker goes on where it stopped. Knows no
+bidding.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+
+from agent_runtime.chain_book import TaskView
+from agent_runtime.engines.protocol import Engine
+from agent_runtime.errors import NoAnswer
+from agent_runtime.jobs import Jobs
+from agent_runtime.outbox import error_name
+from agent_runtime.reasoning.cot import Thought, think
+from agent_runtime.slashing_protection import Opening
+from agent_runtime.worker_core import Core, log_event
+from agent_runtime.worker_spec import Spec, SpecLoader
+from agent_runtime.worker_store import Work
+from symphony_chain.canonical import sha256
+from symphony_chain.content.errors import StoreFull, StoreUnusable
+from symphony_chain.errors import SymphonyError
+from symphony_chain.market import encode_commit, encode_reveal, encode_settle
+from symphony_chain.signing import derive_salt
+from symphony_chain.spec import answer_digest
+from symphony_chain.types import MAX_INLINE_ANSWER, State
+
+SeatKey = tuple[bytes, int]
+
+
+class Seats:
+    """Carries the agent's seats to their settlement.
+
+    Args:
+        executor: runs the thinking, one seat at a time.
+        spec_of: the specification verified before the bid, if it is still in memory.
+        on_thought: told of every finished thought, for the estimate of speed.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        engine: Engine,
+        loader: SpecLoader,
+        executor: Executor,
+        *,
+        spec_of: Callable[[bytes], Spec | None],
+        on_thought: Callable[[Thought], None],
+    ) -> None:
+        self._core = core
+        self._engine = engine
+        self._loader = loader
+        self._thinking: Jobs[SeatKey, Thought] = Jobs(executor, limit=1)
+        self._spec_of = spec_of
+        self._on_thought = on_thought
+        self._failed: set[SeatKey] = set()
+        self._ready: dict[bytes, int] = {}  # first block at which a task could be settled
+
+    def check_commits(self) -> None:
+        """Compares every commitment of this key on chain with the journal; raises Doppelganger."""
+        for view in self._core.book.tasks():
+            self._check(view)
+
+    def step(self, views: list[TaskView]) -> None:
+        """Advances every seat by what the chain allows now; the one with the nearest deadline thinks first."""
+        for key, future in self._thinking.done():
+            self._take_thought(key, future)
+        for view in sorted(views, key=lambda v: (v.task.commit_end_s, v.posted.number)):
+            seat = self._check(view)
+            if seat is not None and not view.closed:
+                self._advance(view, seat)
+
+    def forget(self, task_id: bytes) -> None:
+        """Drops what is held for a task that has closed."""
+        self._ready.pop(task_id, None)
+        self._failed = {key for key in self._failed if key[0] != task_id}
+
+    def _check(self, view: TaskView) -> int | None:
+        """Seat of this agent and this key, with its commitment checked; None where it has none."""
+        seat = view.seat_of(self._core.agent_id)
+        if seat is None or view.award is None or view.award.seats[seat].wallet != self._core.operator.address:
+            return None
+        if (on_chain := view.commits.get(seat)) is not None:
+            self._core.protection.check_commit(view.task_id, seat, on_chain)
+        return seat
+
+    def _advance(self, view: TaskView, seat: int) -> None:
+        state = view.state_at(self._core.head.timestamp)
+        if state is State.AWARDED and seat not in view.commits:
+            opening = self._core.protection.find(view.task_id, seat)
+            if opening is not None:
+                self._commit(opening)
+            else:
+                self._think(view, seat)
+        elif state is State.REVEALING and seat in view.commits and seat not in view.reveals:
+            self._reveal(view, seat)
+        if view.may_settle_at(self._core.head.timestamp):
+            self._settle(view, seat)
+
+    # ---- thinking ----------------------------------------------------------------------------------------------------
+
+    def _think(self, view: TaskView, seat: int) -> None:
+        key = (view.task_id, seat)
+        if key in self._failed or key in self._thinking or self._thinking.full:
+            return
+        self._core.store.note(Work(view.task_id, seat, "thinking"))
+        log_event("thinking", task_id=view.task_id, seat=seat)
+        self._thinking.start(key, lambda: self._thought(view))
+        for done, future in self._thinking.done():  # an inline executor has it at once
+            self._take_thought(done, future)
+
+    def _thought(self, view: TaskView) -> Thought:
+        """Runs beside the worker's pass: reads the specification again if a restart lost it, and thinks."""
+        spec = self._spec_of(view.task_id) or self._loader.load(view.task)
+        if not isinstance(spec, Spec):
+            raise NoAnswer(f"the specification is gone: {spec.detail}", hint="the requester took its files back")
+        return think(
+            self._engine,
+            spec.header,
+            spec.body,
+            task_id=view.task_id,
+            agent_id=self._core.agent_id,
+            policy=self._core.config.thinking,
+            clock=self._core.clock,
+        )
+
+    def _take_thought(self, key: SeatKey, future: Future[Thought]) -> None:
+        task_id, seat = key
+        try:
+            thought = future.result()
+        except (StoreFull, StoreUnusable):
+            raise
+        except Exception as error:  # the engine is foreign code: one task's failure must not stop the others
+            self._fail(key, error)
+            return
+        self._on_thought(thought)
+        self._core.store.note(Work(task_id, seat, "thought", "", thought.thinking_s, thought.tokens))
+        log_event("thought", task_id=task_id, seat=seat, share_bps=thought.share_bps, thinking_s=round(thought.thinking_s, 3))
+        self._commit(self._journal(key, thought))
+
+    def _fail(self, key: SeatKey, error: Exception) -> None:
+        task_id, seat = key
+        self._failed.add(key)
+        code = error.code if isinstance(error, SymphonyError) else type(error).__name__
+        self._core.store.note(Work(task_id, seat, "failed", f"{code}: {error}"))
+        log_event("no_commit", level=logging.WARNING, task_id=task_id, seat=seat, code=code, detail=str(error))
+
+    def _journal(self, key: SeatKey, thought: Thought) -> Opening:
+        """Trace into the content store, then the whole opening into slashing protection."""
+        core, (task_id, seat) = self._core, key
+        core.fault("trace.before_file")
+        core.content.pin(core.content.add(thought.trace, "trace").cid, "worker")
+        core.fault("trace.after_file")
+        opening = Opening(
+            task_id=task_id,
+            seat=seat,
+            agent_id=core.agent_id,
+            answer=thought.answer,
+            answer_digest=answer_digest(thought.answer),
+            evidence_digest=sha256(thought.trace),
+            salt=derive_salt(bytes(core.operator.key), task_id),
+        )
+        return core.protection.record(opening)
+
+    # ---- chain -------------------------------------------------------------------------------------------------------
+
+    def _commit(self, opening: Opening) -> None:
+        data = encode_commit(opening.task_id, opening.seat, opening.commitment)
+        self._write("commit", opening.task_id, opening.seat, data)
+
+    def _reveal(self, view: TaskView, seat: int) -> None:
+        opening = self._core.protection.find(view.task_id, seat)
+        assert opening is not None  # `_check` has compared it with the chain
+        # Only now: before all have committed, anyone could have asked our gateway for the few answers that are possible.
+        self._core.fault("answer.before_file")
+        self._core.content.pin(self._core.content.add(opening.answer, "answer").cid, "worker")
+        self._core.fault("answer.after_file")
+        inline = opening.answer if len(opening.answer) <= MAX_INLINE_ANSWER else b""
+        data = encode_reveal(
+            view.task_id, seat, opening.answer_digest, opening.evidence_digest, opening.salt, inline
+        )
+        self._write("reveal", view.task_id, seat, data)
+
+    def _settle(self, view: TaskView, seat: int) -> None:
+        """Seat 0 settles at once, the others in turn where nobody did; a lost race is no error."""
+        head = self._core.head.number
+        ready = self._ready.setdefault(view.task_id, head)
+        if head >= ready + seat * self._core.config.settle_stagger_blocks:
+            self._write("settle", view.task_id, seat, encode_settle(view.task))
+
+    def _write(self, op: str, task_id: bytes, seat: int, data: bytes) -> None:
+        write = self._core.write(op, f"{op}/{task_id.hex()}/{seat}", data)
+        if write.status == "refused":
+            name = error_name(write.error) or str(write.error)
+            log_event("write_refused", level=logging.DEBUG, op=op, task_id=task_id, seat=seat, error=name)

@@ -1,0 +1,109 @@
+"""Geometry of the inline drawings, in the units of their view boxes. Pure; the templates draw.
+
+Drawings use attributes, never `style`: the content security policy forbids inline styles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.schema.agent import Capabilities, CapabilityStep
+from api.schema.task import Money
+from symphony_chain.skills import FULL_SCALE, LANES, unpack_word
+
+BAR_UNITS = 1000
+CURVE_WIDTH, CURVE_HEIGHT = 640, 180
+MAX_CURVES = 6
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stretch of a stacked bar."""
+
+    name: str
+    label: str
+    wei: int
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One lane of the small capability drawing: column number, heights in 0…100."""
+
+    lane: int
+    tag: str
+    declared: float
+    earned: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The history of one lane's earned value as a path."""
+
+    tag: str
+    index: int
+    points: str
+    last_bps: int
+    last_y: float
+
+
+def share(part: int, whole: int, units: int = BAR_UNITS) -> float:
+    """Length of a part of a whole."""
+    return round(units * part / whole, 2) if whole else 0.0
+
+
+def money_parts(money: Money) -> list[Part]:
+    """The escrow as a stacked bar; parts of zero are left out."""
+    amounts = (
+        ("held", "still in escrow", money.held_wei),
+        ("paid", "paid to agents", money.paid_wei),
+        ("returned", "returned at award", money.returned_wei),
+        ("refunded", "refunded at the end", money.refunded_wei),
+    )
+    parts, x = [], 0.0
+    for name, label, wei in amounts:
+        width = share(wei, money.escrow_wei)
+        if wei:
+            parts.append(Part(name, label, wei, x, width))
+        x += width
+    return parts
+
+
+def lanes(capabilities: Sequence[Capabilities], tags: Sequence[str]) -> list[Lane]:
+    """All sixteen lanes of an agent's first page."""
+    if not capabilities:
+        return [Lane(lane, tags[lane], 0, 0) for lane in range(LANES)]
+    declared, earned = (unpack_word(int(word, 16)) for word in (capabilities[0].declared, capabilities[0].earned))
+    scale = 100 / FULL_SCALE
+    return [Lane(lane, tags[lane], declared[lane] * scale, earned[lane] * scale) for lane in range(LANES)]
+
+
+def earned_curves(history: Sequence[CapabilityStep], page_id: str, tags: Sequence[str]) -> list[Curve]:
+    """Earned values over an agent's settlements on one page, the strongest lanes first; empty for fewer than one."""
+    steps = [unpack_word(int(s.word, 16)) for s in history if s.kind == "earned" and s.page_id == page_id]
+    if not steps:
+        return []
+    values = [(0,) * LANES, *steps]
+    moved = [lane for lane in range(LANES) if any(step[lane] for step in steps)]
+    moved.sort(key=lambda lane: -steps[-1][lane])
+    top = max(max(step) for step in steps)
+    return [_curve(i, lane, tags[lane], values, top) for i, lane in enumerate(moved[:MAX_CURVES])]
+
+
+def curve_top(history: Sequence[CapabilityStep], page_id: str) -> int:
+    """The value at the upper edge of the drawing, in basis points."""
+    steps = [unpack_word(int(s.word, 16)) for s in history if s.kind == "earned" and s.page_id == page_id]
+    return max((max(step) for step in steps), default=0)
+
+
+def _curve(index: int, lane: int, tag: str, values: Sequence[Sequence[int]], top: int) -> Curve:
+    step_x = CURVE_WIDTH / max(1, len(values) - 1)
+    points = [(round(i * step_x, 1), _y(word[lane], top)) for i, word in enumerate(values)]
+    path = " ".join(f"{x:g},{y:g}" for x, y in points)
+    return Curve(tag, index, path, values[-1][lane], points[-1][1])
+
+
+def _y(bps: int, top: int) -> float:
+    return round(CURVE_HEIGHT - CURVE_HEIGHT * 0.92 * bps / max(top, 1), 1)

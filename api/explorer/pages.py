@@ -1,0 +1,245 @@
+"""The pages: each reads the same documents as `/v1` and renders them. Foreign text passes `inert` and autoescaping."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, FastAPI, Query
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from api.explorer import charts
+from api.explorer.filters import install_filters
+from api.explorer.search import find
+from api.explorer.story import story_of
+from api.paging import Cursor
+from api.problems import Problem, set_error_page
+from api.reader import TaskFilter
+from api.routes.lookup import (
+    AgentPath,
+    BlockPath,
+    HashPath,
+    agent_detail,
+    block_detail,
+    named_agents,
+    task_detail,
+    titled_tasks,
+    transaction,
+)
+from api.routes.tasks import AddressQuery, AgentQuery
+from api.rows import tags_of
+from api.schema.base import Status
+from api.schema.task import StateName
+from api.services import Services, services
+from api.words import EVENT_WORDS, OPEN_STATES, STATE_WORDS, STATES
+from symphony_chain.errors import NotFound, SymphonyError
+from symphony_chain.rpc_types import checksum
+
+FOLDER = Path(__file__).parent
+ROWS = 25
+HOME_ROWS = 8
+#: Paths whose errors stay JSON even for a browser.
+MACHINE_PATHS = ("/v1", "/ipfs", "/routing", "/openapi.json", "/static")
+router = APIRouter(include_in_schema=False)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    install_filters(environment)
+    environment.globals |= {
+        "charts": charts, "event_words": EVENT_WORDS, "state_words": STATE_WORDS, "states": STATES, "tags_of": tags_of,
+        "event_names": " ".join((*EVENT_WORDS, "Unknown")), "story_of": story_of,
+    }  # fmt: skip
+    return environment
+
+
+_TEMPLATES = _environment()
+
+
+def install_explorer(app: FastAPI) -> None:
+    """Adds pages, static files and the HTML form of errors to an app."""
+    app.include_router(router)
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    set_error_page(app, _error_page)
+
+
+def render(request: Request, name: str, *, status_code: int = 200, json_url: str | None = None, **values: Any) -> Response:
+    """One page."""
+    parts = services(request)
+    status = _status(parts)
+    text = _TEMPLATES.get_template(name).render(
+        path=request.url.path,
+        status=status,
+        now_s=status.indexed.timestamp_s if status and status.indexed else 0,
+        json_url=json_url,
+        events_url="/v1/events",
+        **values,
+    )
+    return HTMLResponse(text, status_code, headers={"Cache-Control": "no-cache"})
+
+
+def _status(parts: Services) -> Status | None:
+    try:
+        return parts.reader.status()
+    except SymphonyError:
+        return None
+
+
+@router.get("/")
+def home(request: Request) -> Response:
+    """Beacons now, latest tasks, agents, blocks, and how the index fares."""
+    parts = services(request)
+    reader = parts.reader
+    latest = titled_tasks(parts, reader.tasks(TaskFilter(), cursor=None, limit=HOME_ROWS))
+    beacons = titled_tasks(parts, reader.tasks(TaskFilter("open"), cursor=None, limit=6))
+    return render(
+        request,
+        "home.html",
+        json_url="/v1/stats",
+        totals=reader.totals(),
+        tasks=latest.items,
+        beacons=beacons.items,
+        agents=named_agents(parts, reader.agents(cursor=None, limit=HOME_ROWS)).items,
+        blocks=reader.blocks(cursor=None, limit=HOME_ROWS).items,
+    )
+
+
+@router.get("/tasks")
+def tasks(
+    request: Request,
+    state: Annotated[StateName | None, Query()] = None,
+    requester: AddressQuery = None,
+    agent: AgentQuery = None,
+    cursor: Cursor = None,
+) -> Response:
+    """Tasks, filtered, page by page."""
+    parts = services(request)
+    only = TaskFilter(state, checksum(requester) if requester else None, agent)
+    page = titled_tasks(parts, parts.reader.tasks(only, cursor=cursor, limit=ROWS))
+    chosen = {"state": state, "requester": requester, "agent": agent}
+    filters = {name: value for name, value in chosen.items() if value is not None}
+    return render(
+        request,
+        "tasks.html",
+        json_url=_with("/v1/tasks", filters | ({"cursor": cursor} if cursor else {})),
+        page=page,
+        filters=filters,
+        first=cursor is None,
+        next_url=_with("/tasks", filters | {"cursor": page.next}) if page.next else None,
+        totals=parts.reader.totals(),
+        open_states=OPEN_STATES,
+    )
+
+
+@router.get("/tasks/{task_id}")
+def task(request: Request, task_id: HashPath) -> Response:
+    """One task: question, timeline, funnel, seats, vote, money."""
+    found = task_detail(services(request), task_id)
+    return render(request, "task.html", json_url=f"/v1/tasks/{found.id}", task=found)
+
+
+@router.get("/agents")
+def agents(request: Request, cursor: Cursor = None) -> Response:
+    """Agents with their capabilities."""
+    parts = services(request)
+    page = named_agents(parts, parts.reader.agents(cursor=cursor, limit=ROWS))
+    return render(
+        request,
+        "agents.html",
+        json_url=_with("/v1/agents", {"cursor": cursor} if cursor else {}),
+        page=page,
+        next_url=_with("/agents", {"cursor": page.next}) if page.next else None,
+        first=cursor is None,
+    )
+
+
+@router.get("/agents/{name}")
+def agent(request: Request, name: AgentPath) -> Response:
+    """One agent: capabilities, earned curve, seats, balances."""
+    found = agent_detail(services(request), name)
+    return render(request, "agent.html", json_url=f"/v1/agents/{found.id}", agent=found)
+
+
+@router.get("/blocks")
+def blocks(request: Request, cursor: Cursor = None) -> Response:
+    """Blocks since the deployment."""
+    page = services(request).reader.blocks(cursor=cursor, limit=ROWS)
+    return render(
+        request,
+        "blocks.html",
+        json_url=_with("/v1/blocks", {"cursor": cursor} if cursor else {}),
+        page=page,
+        next_url=_with("/blocks", {"cursor": page.next}) if page.next else None,
+        first=cursor is None,
+    )
+
+
+@router.get("/blocks/{name}")
+def block(request: Request, name: BlockPath) -> Response:
+    """One block with our transactions."""
+    found = block_detail(services(request), name)
+    return render(request, "block.html", json_url=f"/v1/blocks/{found.block.number}", block=found)
+
+
+@router.get("/tx/{tx_hash}")
+def tx(request: Request, tx_hash: HashPath) -> Response:
+    """One transaction with its decoded events, or where it stands at the node."""
+    parts = services(request)
+    try:
+        return render(request, "tx.html", json_url=f"/v1/tx/{tx_hash}", tx=transaction(parts, tx_hash), waiting=None)
+    except NotFound:
+        waiting = parts.relay.look_up(bytes.fromhex(tx_hash[2:]))
+        if waiting is None:
+            raise
+        return render(request, "tx.html", json_url=f"/v1/tx/{tx_hash}", tx=None, waiting=waiting)
+
+
+@router.get("/search")
+def search(request: Request, q: Annotated[str, Query(max_length=200)] = "") -> Response:
+    """Goes to whatever an id, address, DID, height, hash or CID names."""
+    return RedirectResponse(find(services(request), q.strip()), 303)
+
+
+@router.get("/problems/{code}")
+def problem(request: Request, code: str) -> Response:
+    """What a problem's `type` leads to: the meaning of its code."""
+    meaning = _MEANINGS.get(code) or _MEANINGS.get(code.partition(".")[0])
+    return render(request, "problem.html", code=code, meaning=meaning)
+
+
+def _meanings() -> dict[str, str]:
+    """Code → first sentence of its class, for every error class that the process knows."""
+    found: dict[str, str] = {"internal": "The server failed; its log says why."}
+    stack: list[type[SymphonyError]] = [SymphonyError]
+    while stack:
+        kind = stack.pop()
+        stack += kind.__subclasses__()
+        found.setdefault(kind.code, " ".join((kind.__doc__ or "").split("\n\n")[0].split()))
+    return found
+
+
+_MEANINGS = _meanings()
+
+
+def _error_page(request: Request, problem: Problem) -> Response | None:
+    """The HTML form of a problem for a browser that asked for a page; None where JSON is right."""
+    path = request.url.path
+    if any(path == prefix or path.startswith(prefix + "/") for prefix in MACHINE_PATHS):
+        return None
+    if "text/html" not in request.headers.get("accept", ""):
+        return None
+    return render(request, "error.html", status_code=problem.status, problem=problem)
+
+
+def _with(path: str, values: dict[str, Any]) -> str:
+    return f"{path}?{urlencode(values)}" if values else path

@@ -1,0 +1,206 @@
+"""`Reader` over an indexer's database: opens it when it is there, checks whose it is, turns rows into documents.
+
+Knows the indexer's rows; `rows` makes documents of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from api import rows
+from api.errors import IndexNotReady
+from api.index_store import IndexStore
+from api.reader import AgentWord, EventCursor, TaskFacts, TaskFilter
+from api.rows import Anchor, Row
+from api.schema.agent import AgentDetail, AgentSummary
+from api.schema.base import BlockRef, Page, Status, Totals
+from api.schema.chain import BlockDetail, BlockSummary, Event, TransactionDetail
+from api.schema.task import TaskRecord
+from indexer.errors import IndexMissing
+from symphony_chain.deploy import Deployment
+from symphony_chain.errors import NotFound, WrongChain
+from symphony_chain.follow import FINALITY_DEPTH
+from symphony_chain.types import NATIVE, State
+
+RECENT_STEPS = 500
+
+
+@dataclass(frozen=True)
+class _Paid:
+    """A total with the block that it was counted at."""
+
+    tip: str
+    paid_wei: int
+
+
+class IndexReader:
+    """One database of one deployment. It may not exist yet: reads raise IndexNotReady until the indexer has made it."""
+
+    def __init__(self, db_url: str, deployment: Deployment, *, finality_depth: int = FINALITY_DEPTH) -> None:
+        self._db_url = db_url
+        self._deployment = deployment
+        self._finality_depth = finality_depth
+        self._lock = threading.Lock()
+        self._opened: IndexStore | None = None
+        self._paid = _Paid("", 0)
+
+    def close(self) -> None:
+        """Closes the database."""
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def _store(self) -> IndexStore:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> IndexStore:
+        try:
+            store = IndexStore(self._db_url, finality_depth=self._finality_depth)
+        except IndexMissing as error:
+            raise IndexNotReady(error.message, hint=error.hint, code="index.missing") from error
+        try:
+            identity = store.status().identity
+            want = (self._deployment.genesis.lower(), self._deployment.market)
+            if (identity.genesis.lower(), identity.market) != want:
+                raise WrongChain(
+                    f"the index mirrors genesis {identity.genesis[:18]}…, the deployment is on {want[0][:18]}…",
+                    hint="give --db and --deployment of one chain",
+                )
+        except NotFound as error:
+            store.close()
+            raise IndexNotReady(error.message, hint=error.hint, code="index.missing") from error
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    # --- the index ---
+
+    def status(self) -> Status:
+        found = self._store.status()
+        indexed = None
+        if found.indexed >= 0:
+            indexed = BlockRef(number=found.indexed, hash=found.indexed_hash, timestamp_s=found.indexed_s)
+        return Status(
+            chain_id=found.identity.chain_id,
+            genesis=found.identity.genesis,
+            market=found.identity.market,
+            registry=found.identity.registry,
+            state=str(found.health),
+            message=found.message,
+            head_number=found.head if found.head >= 0 else None,
+            indexed=indexed,
+            lag_blocks=found.lag,
+            finality_depth=self._finality_depth,
+        )
+
+    def totals(self) -> Totals:
+        store = self._store
+        counts = store.counts()
+        by_state = {s.name.lower(): counts[f"tasks.{s.name}"] for s in State if s is not State.NONE}
+        burnt = sum(row["amount_wei"] for row in store.burnt() if row["token"] == NATIVE)
+        return Totals(
+            tasks=counts["tasks"],
+            tasks_by_state=by_state,
+            agents=counts["agents"],
+            bids=store.bid_count(),
+            transactions=counts["transactions"],
+            paid_wei=self._paid_wei(store),
+            burnt_wei=burnt,
+        )
+
+    def _paid_wei(self, store: IndexStore) -> int:
+        tip = store.status().indexed_hash
+        if tip != self._paid.tip:
+            self._paid = _Paid(tip, store.paid_wei())
+        return self._paid.paid_wei
+
+    def block_number(self, block_hash: str) -> int | None:
+        return self._store.number_of(block_hash)
+
+    def block_hash(self, number: int) -> str | None:
+        found = self._store.block_rows([number]).get(number)
+        return found.hash if found else None
+
+    # --- tasks ---
+
+    def tasks(self, only: TaskFilter, *, cursor: str | None, limit: int) -> Page[TaskRecord]:
+        state = State[only.state.upper()] if only.state else None
+        page = self._store.list_tasks(
+            state=state, requester=only.requester, agent_id=only.agent_id, cursor=cursor, limit=limit
+        )
+        anchor = self._anchor(n for row in page.items for n in (row["block_number"], row["posted_block"]))
+        return Page[TaskRecord](items=tuple(rows.task_record(r, anchor) for r in page.items), next=page.next_cursor)
+
+    def task(self, task_id: str) -> TaskFacts | None:
+        try:
+            row = self._store.get_task(task_id)
+        except NotFound:
+            return None
+        anchor = self._anchor(rows.blocks_of_task(row))
+        words = tuple(AgentWord(agent_id, word) for agent_id, word in self._store.declared_on(row["page_id"]))
+        return rows.task_facts(row, anchor, words)
+
+    # --- agents ---
+
+    def agents(self, *, cursor: str | None, limit: int) -> Page[AgentSummary]:
+        page = self._store.list_agents(cursor=cursor, limit=limit)
+        anchor = self._anchor(n for row in page.items for n in (row["block_number"], row["registered_block"]))
+        chain_id = self._deployment.chain_id
+        items = tuple(rows.agent_summary(row, anchor, chain_id) for row in page.items)
+        return Page[AgentSummary](items=items, next=page.next_cursor)
+
+    def agent(self, agent_id: int) -> AgentDetail | None:
+        try:
+            row = self._store.get_agent(agent_id)
+        except NotFound:
+            return None
+        row["history"] = row["history"][-RECENT_STEPS:]
+        balance = sum(b["amount_wei"] for b in self._store.balance(row["owner"]) if b["token"] == NATIVE)
+        parts: Sequence[Row] = [row, *row["history"], *row["seats"]]
+        anchor = self._anchor([row["registered_block"], *(part["block_number"] for part in parts)])
+        return rows.agent_detail(row, anchor, self._deployment.chain_id, balance)
+
+    def agents_of(self, address: str) -> list[int]:
+        return self._store.agents_of(address)
+
+    # --- blocks, transactions, events ---
+
+    def blocks(self, *, cursor: str | None, limit: int) -> Page[BlockSummary]:
+        page = self._store.list_blocks(cursor=cursor, limit=limit)
+        anchor = self._anchor(row["number"] for row in page.items)
+        return Page[BlockSummary](items=tuple(rows.block_summary(r, anchor) for r in page.items), next=page.next_cursor)
+
+    def block(self, number: int) -> BlockDetail | None:
+        try:
+            row = self._store.get_block(number)
+        except NotFound:
+            return None
+        return rows.block_detail(row, self._anchor([number]))
+
+    def transaction(self, tx_hash: str) -> TransactionDetail | None:
+        try:
+            row = self._store.get_tx(tx_hash)
+        except NotFound:
+            return None
+        return rows.transaction_detail(row, self._anchor([row["block_number"]]))
+
+    def events_after(self, after: EventCursor, *, limit: int, task_id: str | None = None) -> list[Event]:
+        place, found = (after.block_number, after.log_index), []
+        while len(found) < limit:
+            batch = self._store.events_after(place, task_id=task_id, limit=min(200, limit - len(found)))
+            found += batch
+            if len(batch) < 200:
+                break
+            place = (batch[-1]["block_number"], batch[-1]["log_index"])
+        anchor = self._anchor(row["block_number"] for row in found)
+        return [rows.event(row, anchor) for row in found if anchor.has(row["block_number"])]
+
+    def _anchor(self, numbers: Iterable[int | None]) -> Anchor:
+        store = self._store
+        return Anchor(store.block_rows(numbers), store.status().indexed, self._finality_depth)

@@ -1,0 +1,62 @@
+"""The indexer's `Store` with the few queries more that pages of objects need: block references, words, owners.
+
+Knows tables, not documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, select
+
+from indexer.schema import agents, bids, blocks, capabilities, seats
+from indexer.store import Store
+
+
+@dataclass(frozen=True)
+class BlockRow:
+    """A block as references name it."""
+
+    number: int
+    hash: str
+    timestamp_s: int
+
+
+class IndexStore(Store):
+    """Read-only, like its parent."""
+
+    def block_rows(self, numbers: Iterable[int | None]) -> dict[int, BlockRow]:
+        """Blocks by height; heights that are not indexed are left out."""
+        wanted = {number for number in numbers if number is not None}
+        query = select(blocks.c.number, blocks.c.hash, blocks.c.timestamp_s).where(blocks.c.number.in_(wanted))
+        return self._read(lambda c: {r.number: BlockRow(r.number, r.hash, r.timestamp_s) for r in c.execute(query)})
+
+    def number_of(self, block_hash: str) -> int | None:
+        """Height of a canonical block."""
+        query = select(blocks.c.number).where(blocks.c.hash == block_hash)
+        return self._read(lambda c: c.execute(query).scalar_one_or_none())
+
+    def agents_of(self, address: str) -> list[int]:
+        """Agents whose wallet is this address; if there are none, those whose owner it is."""
+        for column in (agents.c.wallet, agents.c.owner):
+            query = select(agents.c.agent_id).where(column == address).order_by(agents.c.agent_id).limit(1000)
+            found = self._read(lambda c, query=query: list(c.execute(query).scalars()))
+            if found:
+                return found
+        return []
+
+    def declared_on(self, page_id: str) -> list[tuple[int, int]]:
+        """Every agent with its declared word on a page (0: not declared), by id."""
+        same = and_(capabilities.c.agent_id == agents.c.agent_id, capabilities.c.page_id == page_id)
+        query = select(agents.c.agent_id, capabilities.c.declared).outerjoin(capabilities, same).order_by(agents.c.agent_id)
+        return self._read(lambda c: [(row.agent_id, int(row.declared or "0x0", 16)) for row in c.execute(query)])
+
+    def bid_count(self) -> int:
+        """Published bids."""
+        return self._read(lambda c: int(c.execute(select(func.count()).select_from(bids)).scalar_one()))
+
+    def paid_wei(self) -> int:
+        """All pay ever credited to seats. Summed here, not in SQL: money is text, and SQL would round it."""
+        query = select(seats.c.pay_wei).where(seats.c.pay_wei.is_not(None))
+        return self._read(lambda c: sum(c.execute(query).scalars()))

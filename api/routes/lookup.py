@@ -1,0 +1,142 @@
+"""Finds what a path names, or raises the error that becomes a 404. Shared by JSON routes and pages."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import Path
+
+from api.assemble import detail_of
+from api.errors import AmbiguousAgent
+from api.reader import TaskFacts
+from api.schema.agent import AgentDetail, AgentSummary
+from api.schema.base import Page
+from api.schema.chain import BlockDetail, TransactionDetail
+from api.schema.task import TaskDetail, TaskRecord
+from api.services import Services
+from symphony_chain.content.cid import Cid
+from symphony_chain.did import did_ethr, parse_did
+from symphony_chain.errors import InvalidInput, NotFound
+
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+MAX_AGENT_ID = 2**32 - 1
+MAX_HEIGHT = 2**53 - 1
+
+HashPath = Annotated[str, Path(description="0x and 64 hex digits", max_length=80)]
+AgentPath = Annotated[str, Path(description="agent id, or did:ethr DID", max_length=120)]
+BlockPath = Annotated[str, Path(description="height or hash", max_length=80)]
+
+
+def checked_hash(text: str, what: str) -> str:
+    """The hash in lower case; InvalidInput unless it is 32 bytes of 0x-hex."""
+    if not _HASH.fullmatch(text):
+        raise InvalidInput(f"this is not a {what}", hint="it is 0x and 64 hex digits", code="input.hash")
+    return text.lower()
+
+
+def task_facts(parts: Services, task_id: str) -> TaskFacts:
+    """What the index knows of a task."""
+    facts = parts.reader.task(checked_hash(task_id, "task id"))
+    if facts is None:
+        raise NotFound(
+            f"no task {task_id} in the index", hint="it may not be mined or indexed yet; see /v1/ready", code="task.not_found"
+        )
+    return facts
+
+
+def task_detail(parts: Services, task_id: str) -> TaskDetail:
+    """A task's whole document, its deadlines judged by the indexed head's time."""
+    facts = task_facts(parts, task_id)
+    indexed = parts.reader.status().indexed
+    return detail_of(facts, parts.texts, indexed.timestamp_s if indexed else 0)
+
+
+def agent_id(parts: Services, name: str) -> int:
+    """The agent that an id or a DID names."""
+    if name.isascii() and name.isdigit():
+        if int(name) > MAX_AGENT_ID:
+            raise InvalidInput("this is not an agent id", hint="ids are at most 32 bits", code="input.agent")
+        return int(name)
+    did = parse_did(name)
+    if did.chain_id != parts.deployment.chain_id:
+        raise NotFound(
+            f"this is chain {parts.deployment.chain_id}, the DID is of chain {did.chain_id}",
+            hint="ask an API of that chain",
+            code="agent.not_found",
+        )
+    found = parts.reader.agents_of(did.address)
+    if len(found) > 1:
+        raise AmbiguousAgent(
+            f"{did} owns {len(found)} agents", hint="name one by its id", agent_ids=found[:100]
+        )
+    if not found:
+        raise NotFound(f"no agent of {did}", hint="agents are listed at /v1/agents", code="agent.not_found")
+    return found[0]
+
+
+def agent_detail(parts: Services, name: str) -> AgentDetail:
+    """An agent's whole document, with its registration file if that is at hand."""
+    wanted = agent_id(parts, name)
+    agent = parts.reader.agent(wanted)
+    if agent is None:
+        raise NotFound(f"no agent {wanted}", hint="agents are listed at /v1/agents", code="agent.not_found")
+    document = parts.texts.registration(bytes.fromhex(agent.file_digest[2:])) if agent.file_digest else None
+    return agent.model_copy(
+        update={
+            "did": did_ethr(parts.deployment.chain_id, agent.owner),
+            "registration": document,
+            "name": document["name"] if document else None,
+            "file_cid": str(Cid.from_digest(bytes.fromhex(agent.file_digest[2:]))) if agent.file_digest else None,
+        }
+    )
+
+
+def named_agents(parts: Services, page: Page[AgentSummary]) -> Page[AgentSummary]:
+    """Agents of a list with the names in their registration files."""
+    return page.model_copy(update={"items": tuple(_named(parts, agent) for agent in page.items)})
+
+
+def _named(parts: Services, agent: AgentSummary) -> AgentSummary:
+    document = parts.texts.registration(bytes.fromhex(agent.file_digest[2:])) if agent.file_digest else None
+    return agent.model_copy(update={"name": document["name"]}) if document else agent
+
+
+def titled_tasks(parts: Services, page: Page[TaskRecord]) -> Page[TaskRecord]:
+    """Tasks of a list with the titles in their headers."""
+    return page.model_copy(update={"items": tuple(_titled(parts, task) for task in page.items)})
+
+
+def _titled(parts: Services, task: TaskRecord) -> TaskRecord:
+    header = parts.texts.header(bytes.fromhex(task.header[2:]))
+    return task.model_copy(update={"title": header["title"]}) if header else task
+
+
+def block_detail(parts: Services, name: str) -> BlockDetail:
+    """A block by height or hash."""
+    if name.isascii() and name.isdigit():
+        number: int | None = int(name)
+        if len(name) > 16 or int(name) > MAX_HEIGHT:
+            raise InvalidInput("this is not a height", hint="give a height or a block hash", code="input.block")
+    else:
+        number = parts.reader.block_number(checked_hash(name, "height or block hash"))
+    block = parts.reader.block(number) if number is not None else None
+    if block is None:
+        raise NotFound(
+            f"no block {name} in the index",
+            hint="blocks before the deployment are not kept, orphaned ones are forgotten, new ones take a moment",
+            code="block.not_found",
+        )
+    return block
+
+
+def transaction(parts: Services, tx_hash: str) -> TransactionDetail:
+    """A transaction that left an event of ours."""
+    found = parts.reader.transaction(checked_hash(tx_hash, "transaction hash"))
+    if found is None:
+        raise NotFound(
+            f"no transaction {tx_hash} in the index",
+            hint="only transactions that left an event of the market or the registry are kept",
+            code="tx.not_found",
+        )
+    return found

@@ -1,0 +1,59 @@
+"""The write helpers: drafts, relayed transactions and orders, uploads. The API signs nothing for anybody."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.drafts import make_draft
+from api.respond import answer
+from api.schema.write import Draft, DraftRequest, OrderRelayed, OrderRequest, Relayed, TxRequest, Uploaded
+from api.services import limit_writes, services
+from api.uploads import KINDS, keep_upload, require_open_uploads
+
+router = APIRouter(prefix="/v1", tags=["write"], dependencies=[Depends(limit_writes)])
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+_BODY: dict[str, Any] = {"requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+
+
+@router.post("/tasks/draft", response_model=Draft, status_code=201)
+def post_draft(request: Request, draft: DraftRequest) -> Response:
+    """Hosts a task's texts and returns it unsigned: as an EIP-712 order and as a transaction."""
+    parts = services(request)
+    made = make_draft(
+        draft,
+        rpc=parts.rpc,
+        deployment=parts.deployment,
+        store=parts.store,
+        endpoint=parts.settings.public_url or str(request.base_url).rstrip("/"),
+        random_bytes=os.urandom,
+    )
+    return answer(request, made, 201)
+
+
+@router.post("/tx", response_model=Relayed)
+def post_tx(request: Request, tx: TxRequest, idempotency_key: IdempotencyKey = None) -> Response:
+    """Relays a signed transaction to our contracts; never two under one Idempotency-Key."""
+    relayed = services(request).relay.relay(bytes.fromhex(tx.raw[2:]), idempotency_key)
+    return answer(request, relayed, 200 if relayed.status in ("mined", "reverted") else 202)
+
+
+@router.post("/orders", response_model=OrderRelayed)
+def post_order(request: Request, order: OrderRequest) -> Response:
+    """Posts a signed task order and pays its gas, if this API has a relayer key (501 if not)."""
+    relayed = services(request).orders.relay(order.task, bytes.fromhex(order.signature[2:]))
+    return answer(request, relayed, 200 if relayed.status == "mined" else 202)
+
+
+@router.put("/content", response_model=Uploaded, status_code=201, openapi_extra=_BODY)
+async def put_content(request: Request, kind: Annotated[str, Query(description=", ".join(KINDS))]) -> Response:
+    """Keeps a document of one of our formats for others to fetch; only on devnets, only from this machine."""
+    parts = services(request)
+    require_open_uploads(request, parts.deployment)
+    uploaded = await run_in_threadpool(keep_upload, parts.store, kind, await request.body())
+    return await run_in_threadpool(answer, request, uploaded, 201)

@@ -1,0 +1,1 @@
+"""The main job: a file of tasks through a whole market. `run` does it, `measure` counts, `report` prints."""

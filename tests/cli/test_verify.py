@@ -1,0 +1,227 @@
+"""`symphony.verify`: honest chains hold to the last wei, and every kind of lie is found and named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from eth_abi import abi as eth_abi
+
+from symphony.verify import RpcReader, load_history, verify_task
+from symphony.verify.history import topic
+from symphony.verify.reader import Topics
+from symphony_chain.abi import MARKET, REGISTRY, signatures
+from symphony_chain.deploy import Deployment
+from symphony_chain.rpc import Log, Receipt, Tx
+from symphony_chain.types import State
+from tests.cli.conftest import World
+from tests.indexer.scenario import Posted
+
+Alter = Callable[[Log], Log]
+
+
+class LyingReader:
+    """A reader whose node alters logs, consistently in queries and in receipts."""
+
+    def __init__(self, honest: RpcReader, alter: Alter) -> None:
+        self._honest, self._alter = honest, alter
+
+    @property
+    def deployment(self) -> Deployment:
+        return self._honest.deployment
+
+    def logs(self, address: str, topics: Topics) -> list[Log]:
+        return [self._alter(log) for log in self._honest.logs(address, topics)]
+
+    def block_time_s(self, number: int) -> int:
+        return self._honest.block_time_s(number)
+
+    def transaction(self, tx_hash: bytes) -> Tx | None:
+        return self._honest.transaction(tx_hash)
+
+    def receipt(self, tx_hash: bytes) -> Receipt | None:
+        receipt = self._honest.receipt(tx_hash)
+        return replace(receipt, logs=tuple(self._alter(log) for log in receipt.logs)) if receipt else None
+
+    def state(self, task_id: bytes) -> State:
+        return self._honest.state(task_id)
+
+
+def reader(world: World) -> RpcReader:
+    return RpcReader(world.rpc, world.scenario.deployment)
+
+
+def in_state(world: World, state: State) -> Posted:
+    market = reader(world)
+    return next(posted for posted in world.scenario.posted if market.state(posted.task_id) is state)
+
+
+def with_value(name: str, contract: str, field: str, change: Callable[[object], object]) -> Alter:
+    """Alters one unindexed field of every log of one event."""
+    signature = next(s for s in signatures(contract, "event") if s.name == name)
+    plain = [
+        (n, t)
+        for n, t, indexed in zip(signature.names, signature.types, signature.indexed, strict=True)
+        if not indexed
+    ]
+
+    def alter(log: Log) -> Log:
+        if log.topics[0] != signature.hash:
+            return log
+        values = list(eth_abi.decode([t for _, t in plain], log.data))
+        place = [n for n, _ in plain].index(field)
+        values[place] = change(values[place])
+        return replace(log, data=eth_abi.encode([t for _, t in plain], values))
+
+    return alter
+
+
+def test_every_outcome_of_an_honest_chain_holds(world: World) -> None:
+    seen = set()
+    for posted in world.scenario.posted:
+        receipt = verify_task(reader(world), posted.task_id)
+        assert not receipt.mismatches
+        seen.add(receipt.state)
+        assert receipt.money["escrow_wei"] == posted.task.escrow_wei
+        if receipt.final:
+            given = sum(receipt.money[name] for name in ("returned_wei", "paid_wei", "refund_wei"))
+            assert given == posted.task.escrow_wei
+    assert seen >= {State.SETTLED, State.INCONCLUSIVE, State.VOID, State.EXPIRED, State.CANCELLED}
+    assert any(not state.is_final for state in seen)
+
+
+def test_a_settled_receipt_tells_answers_weights_and_pay(world: World) -> None:
+    posted = world.scenario.posted[0]
+    receipt = verify_task(reader(world), posted.task_id)
+    assert receipt.winner == "42" and receipt.final and receipt.ok
+    assert [seat.won for seat in receipt.seats] == [True, True, False]
+    # Two seats gave 42 and earn the whole price, the third the base: 20 %.
+    price = receipt.seats[0].pay_wei
+    assert price is not None and [seat.pay_wei for seat in receipt.seats] == [
+        price,
+        price,
+        price * 2_000 // 10_000,
+    ]
+    assert all(seat.weight >= 1 for seat in receipt.seats)
+
+
+def test_texts_are_hashed_before_they_are_believed(world: World) -> None:
+    posted = world.scenario.posted[0]
+    receipt = verify_task(reader(world), posted.task_id, lambda digest, limit: b"something else")
+    names = {check.name for check in receipt.mismatches}
+    assert "header is what the chain names" in names and "answer hashes to its digest" in names
+
+
+def test_an_unpublished_answer_is_checked_when_a_gateway_has_it(world: World) -> None:
+    posted = world.scenario.posted[0]
+    known = {hashlib.sha256(text).digest(): text for text in (b"42", b"41")}
+    without = verify_task(reader(world), posted.task_id)
+    with_texts = verify_task(reader(world), posted.task_id, lambda digest, limit: known.get(digest))
+    assert "answer hashes to its digest" in {check.name for check in without.unchecked}
+    assert (
+        "answer hashes to its digest" not in {check.name for check in with_texts.unchecked} and with_texts.ok
+    )
+
+
+def first_seat_weight(seats: object) -> object:
+    words = list(seats)  # type: ignore[call-overload]
+    return [words[0] + (1 << 192), *words[1:]]
+
+
+def more_pay(results: object) -> object:
+    words = list(results)  # type: ignore[call-overload]
+    return [words[0] + (1 << 64), *words[1:]] if words else words
+
+
+def more_earned(results: object) -> object:
+    words = list(results)  # type: ignore[call-overload]
+    return [words[0], words[1] + 1, *words[2:]] if words else words
+
+
+LIES = [
+    (with_value("TaskAwarded", MARKET, "seats", first_seat_weight), "seat's weight"),
+    (
+        with_value("TaskAwarded", MARKET, "price", lambda wei: int(str(wei)) + 1),
+        "price is the highest seated ask",
+    ),
+    (
+        with_value("TaskAwarded", MARKET, "returned", lambda wei: int(str(wei)) + 1),
+        "returned to the requester at award",
+    ),
+    (with_value("AnswerCommitted", MARKET, "commitment", lambda _: bytes(31) + b"\1"), "commitment opens"),
+    (with_value("AnswerRevealed", MARKET, "salt", lambda _: bytes(32)), "commitment opens"),
+    (
+        with_value("AnswerRevealed", MARKET, "answer", lambda text: b"43" if text else b""),
+        "answer hashes to its digest",
+    ),
+    (with_value("TaskSettled", MARKET, "results", more_pay), "pay"),
+    (with_value("TaskSettled", MARKET, "results", more_earned), "earned word after"),
+    (with_value("TaskSettled", MARKET, "winner", lambda _: bytes(32)), "winning answer"),
+    (
+        with_value("TaskSettled", MARKET, "winnerWeight", lambda weight: int(str(weight)) + 1),
+        "winner's weight",
+    ),
+    (with_value("TaskSettled", MARKET, "totalWeight", lambda weight: int(str(weight)) + 1), "total weight"),
+    (with_value("TaskSettled", MARKET, "refund", lambda wei: int(str(wei)) + 1), "refund to the requester"),
+    (with_value("TaskSettled", MARKET, "burnt", lambda wei: int(str(wei)) + 1), "burnt"),
+    (with_value("CapabilitiesDeclared", REGISTRY, "word", lambda _: 100), "seat's weight"),
+    (with_value("AgentWalletChanged", REGISTRY, "wallet", lambda _: "0x" + "11" * 20), "seat's wallet"),
+]
+
+
+@pytest.mark.parametrize(("alter", "named"), LIES, ids=[f"{i}-{name}" for i, (_, name) in enumerate(LIES)])
+def test_a_lie_in_the_events_is_found_and_named(world: World, alter: Alter, named: str) -> None:
+    posted = world.scenario.posted[0]
+    receipt = verify_task(LyingReader(reader(world), alter), posted.task_id)
+    assert not receipt.ok
+    assert named in {check.name for check in receipt.mismatches}
+
+
+def test_altered_parameters_are_another_task(world: World) -> None:
+    posted = world.scenario.posted[0]
+
+    def alter(log: Log) -> Log:
+        if log.topics[0] != topic("TaskPosted"):
+            return log
+        return replace(log, data=log.data[:-1] + bytes([log.data[-1] ^ 1]))  # the last byte of the salt
+
+    receipt = verify_task(LyingReader(reader(world), alter), posted.task_id)
+    assert "task id is the digest of its parameters" in {check.name for check in receipt.mismatches}
+
+
+def test_a_hidden_reveal_changes_the_outcome(world: World) -> None:
+    posted = world.scenario.posted[0]
+    hidden = load_history(reader(world), posted.task_id).reveals[0].log
+
+    class Hiding(LyingReader):
+        def logs(self, address: str, topics: Topics) -> list[Log]:
+            return [log for log in super().logs(address, topics) if log != hidden]
+
+    receipt = verify_task(Hiding(reader(world), lambda log: log), posted.task_id)
+    assert {"revealed", "pay"} <= {check.name for check in receipt.mismatches}
+
+
+def test_an_event_that_no_receipt_has_is_found(world: World) -> None:
+    posted = in_state(world, State.SETTLED)
+    honest = reader(world)
+
+    class Inventing(LyingReader):
+        def receipt(self, tx_hash: bytes) -> Receipt | None:
+            receipt = super().receipt(tx_hash)
+            return replace(receipt, logs=()) if receipt else None
+
+    receipt = verify_task(Inventing(honest, lambda log: log), posted.task_id)
+    assert "event is in its transaction's receipt" in {check.name for check in receipt.mismatches}
+
+
+def test_an_outcome_that_the_contract_denies_is_found(world: World) -> None:
+    posted = world.scenario.posted[0]
+
+    class Denying(LyingReader):
+        def state(self, task_id: bytes) -> State:
+            return State.VOID
+
+    receipt = verify_task(Denying(reader(world), lambda log: log), posted.task_id)
+    assert "the contract agrees on the outcome" in {check.name for check in receipt.mismatches}

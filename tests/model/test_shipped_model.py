@@ -1,0 +1,70 @@
+"""The shipped weights: whole, small, pinned, documented by their recipe, and able to solve tasks they have
+not seen.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from agent_runtime import model
+from agent_runtime.engines import open_engine
+from agent_runtime.engines.weights import GGUF, SAFETENSORS, read_manifest, sha256_of, shipped_folder
+from agent_runtime.model.datasets import held_out_task
+from agent_runtime.model.prompting import extract_answer, format_prompt
+
+MODEL_FOLDER = Path(model.__file__).parent
+LIMIT_BYTES = 30_000_000
+
+
+def test_every_file_is_the_one_that_the_manifest_pins() -> None:
+    manifest = read_manifest(shipped_folder())
+    assert manifest is not None
+    assert {SAFETENSORS, GGUF, "config.json", "tokenizer.json", "generation_config.json"} <= set(
+        manifest["files"]
+    )
+    for name, entry in manifest["files"].items():
+        assert sha256_of(shipped_folder() / name) == entry["sha256"]
+    assert sum(entry["bytes"] for entry in manifest["files"].values()) < LIMIT_BYTES
+    assert {"recipe", "trained", "shape", "licence"} <= set(manifest)
+
+
+def test_the_curve_is_the_recipes_own() -> None:
+    manifest = read_manifest(shipped_folder())
+    assert manifest is not None
+    curve = json.loads((MODEL_FOLDER / "curve.json").read_text())
+    assert curve[-1]["tokens"] == manifest["trained"]["tokens"]
+    assert curve[-1]["loss"] < curve[0]["loss"]
+
+
+@pytest.mark.parametrize(
+    "family", ["web_of_lies", "object_counting", "tracking_shuffled_objects_three_objects"]
+)
+def test_it_solves_tasks_that_it_has_not_seen(family: str) -> None:
+    """A floor far under the measured accuracy and far over chance, on few tasks: the figures are in
+    docs/model.md.
+    """
+    engine = open_engine("torch")
+    tasks = [held_out_task(family, 2, seed) for seed in range(20)]
+    samples = engine.generate(
+        [format_prompt(t.prompt) for t in tasks], n=1, temperature=0.0, seed=0, max_tokens=200
+    )
+    engine.close()
+    right = sum(extract_answer(row[0].text) == task.answer for row, task in zip(samples, tasks, strict=True))
+    assert right >= 16
+    assert all(math.isfinite(logprob) and logprob <= 0 for row in samples for logprob in row[0].logprobs)
+
+
+def test_random_weights_solve_nothing() -> None:
+    engine = open_engine("torch", random_weights_seed=1)
+    tasks = [held_out_task("object_counting", 2, seed) for seed in range(6)]
+    samples = engine.generate(
+        [format_prompt(t.prompt) for t in tasks], n=1, temperature=0.0, seed=0, max_tokens=60
+    )
+    engine.close()
+    assert not any(
+        extract_answer(row[0].text) == task.answer for row, task in zip(samples, tasks, strict=True)
+    )

@@ -1,0 +1,94 @@
+"""A worker is killed with SIGKILL at every fault point; started again, it loses nothing and contradicts itself nowhere."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from eth_account.signers.local import LocalAccount
+
+from agent_runtime.faults import FAULT_POINTS, WRITES
+from agent_runtime.slashing_protection import ProtectionDb
+from symphony_chain.abi import MARKET, REGISTRY, signatures
+from symphony_chain.deploy import Deployment
+from symphony_chain.events import AnswerCommitted, AnswerRevealed, PayClaimed, Transfer, decode
+from symphony_chain.market import MarketClient
+from symphony_chain.rpc import Rpc
+from symphony_chain.signing import derive_salt
+from symphony_chain.types import State
+from tests.runtime.conftest import Buyer, ConfigFor, eventually, question
+from tests.runtime.people import keys_of
+from tests.runtime.processes import WorkerProcess
+
+#: Passed before the worker is ready, so before there is a task.
+BEFORE_READY = ("topup", "register", "registration", "wallet", "declare", "set_file")
+
+
+def test_registry_is_wide_enough() -> None:
+    assert len(FAULT_POINTS) >= 15 and len(set(FAULT_POINTS)) == len(FAULT_POINTS)
+    assert {point.split(".")[0] for point in FAULT_POINTS} >= set(WRITES)
+
+
+@pytest.mark.parametrize("point", FAULT_POINTS)
+def test_crash(point: str, buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment) -> None:
+    buyer.requester.settle_grace_blocks = 10**6  # the worker alone settles here
+    config = config_for("crash")
+    owner, operator = keys_of(config)
+    request = question(k=1, bid_window_s=400, commit_window_s=400, reveal_window_s=400, linger_s=0)
+    before_wei = rpc.get_balance(owner.address)
+    with WorkerProcess(config) as worker, ThreadPoolExecutor(1) as pool:
+        if point.startswith("declare."):
+            worker.start()  # registering declares at once; only a changed mind declares again
+            worker.wait_ready()
+            assert worker.stop() == 0
+            worker.config = replace(config, skills={"arithmetic_word_problems": 8_000})
+        worker.start(fault=point)
+        if point.split(".")[0] in BEFORE_READY:
+            worker.wait_killed()
+            worker.start()
+            worker.wait_ready()
+            posted = buyer.requester.post(request, point)
+            outcome = buyer.requester.drive(posted)
+        else:
+            worker.wait_ready()
+            posted = buyer.requester.post(request, point)
+            driven = pool.submit(buyer.requester.drive, posted)
+            worker.wait_killed()
+            worker.start()
+            outcome = driven.result()
+        assert outcome.state is State.SETTLED and outcome.answer == "42"
+        agent_id = outcome.seats[0].agent_id
+        claims = lambda: _events(rpc, deployment, PayClaimed, agent_id=agent_id)  # noqa: E731
+        eventually(claims, what=f"the claim; so far: {worker.stderr[-2000:]}")
+        assert worker.stop() == 0
+        assert worker.alive() == []
+
+    _check_one_commit(rpc, deployment, posted.task_id, config, operator)
+    assert len(_events(rpc, deployment, Transfer, to=owner.address)) == 1, "one agent was registered"
+    assert [claim.amount_wei for claim in claims()] == [outcome.price_wei], "pay was claimed once, in full"
+    assert claims()[0].to == owner.address and before_wei > 0
+    market = MarketClient(rpc, deployment.market)
+    assert market.account(agent_id).accrued_wei == 0
+    assert market.balance(buyer.account.address) == posted.task.escrow_wei - outcome.price_wei == outcome.refund_wei
+
+
+def _check_one_commit(rpc: Rpc, deployment: Deployment, task_id: bytes, config, operator: LocalAccount) -> None:
+    commits = _events(rpc, deployment, AnswerCommitted, task_id=task_id)
+    reveals = _events(rpc, deployment, AnswerRevealed, task_id=task_id)
+    assert len(commits) == 1 and len(reveals) == 1
+    folder = config.protection_folder
+    with ProtectionDb(folder, deployment, operator.address, clock=time.time) as protection:
+        (opening,) = protection.all()
+    assert opening.commitment == commits[0].commitment
+    assert opening.salt == reveals[0].salt == derive_salt(bytes(operator.key), task_id)
+    assert opening.evidence_digest == reveals[0].evidence_digest
+
+
+def _events(rpc: Rpc, deployment: Deployment, kind: type, **wanted: object) -> list:
+    """Every event of a kind on the chain with these values."""
+    hashes = [s.hash for contract in (MARKET, REGISTRY) for s in signatures(contract, "event") if s.name == kind.__name__]
+    logs = rpc.get_logs(from_block=0, address=[deployment.market, deployment.registry], topics=[hashes])
+    events = [decode(log) for log in logs]
+    return [e for e in events if all(getattr(e, name) == value for name, value in wanted.items())]
