@@ -110,6 +110,7 @@ class IndexReader:
             agents=counts["agents"],
             bids=store.bid_count(),
             transactions=counts["transactions"],
+            closed_10m=store.closed_since(store.status().indexed_s - 600),
             paid_wei=self._paid_wei(store),
             burnt_wei=burnt,
         )

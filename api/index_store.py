@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import and_, func, select
 
-from indexer.schema import agents, bids, blocks, capabilities, seats
+from indexer.schema import agents, bids, blocks, capabilities, seats, tasks
 from indexer.store import Store
 
 
@@ -55,6 +55,11 @@ class IndexStore(Store):
     def bid_count(self) -> int:
         """Published bids."""
         return self._read(lambda c: int(c.execute(select(func.count()).select_from(bids)).scalar_one()))
+
+    def closed_since(self, time_s: int) -> int:
+        """Tasks closed at or after a block time."""
+        query = select(func.count()).select_from(tasks).where(tasks.c.closed_s >= time_s)
+        return self._read(lambda c: int(c.execute(query).scalar_one()))
 
     def paid_wei(self) -> int:
         """All pay ever credited to seats. Summed here, not in SQL: money is text, and SQL would round it."""

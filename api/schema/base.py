@@ -69,5 +69,6 @@ class Totals(Model):
     agents: int
     bids: int
     transactions: int
+    closed_10m: int = Field(description="tasks closed in the last ten minutes of block time")
     paid_wei: Wei
     burnt_wei: Wei

@@ -11,7 +11,7 @@ from symphony.cli.text import clean
 from symphony_chain.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
-    from indexer.audit import AuditReport
+    from indexer.report import AuditReport
 
 SHOWN = 20
 

@@ -23,15 +23,35 @@ REPORT = Path("demo-report.json")
 
 
 @click.command()
-@click.option("--tasks", type=click.Path(path_type=Path), help="BIG-Bench-Hard JSON or our JSONL.  [default: the 20 built-in tasks]")
+@click.option(
+    "--tasks",
+    type=click.Path(path_type=Path),
+    help="BIG-Bench-Hard JSON or our JSONL.  [default: the 20 built-in tasks]",
+)
 @click.option("--limit", type=click.IntRange(1), help="Take only the first so many.")
 @click.option("--seats", type=click.IntRange(1, 16), default=3, show_default=True, help="Seats per task.")
-@click.option("--report", type=click.Path(path_type=Path), default=REPORT, show_default=True, help="Where the figures go.")
-@click.option("--keep/--no-keep", default=None, help="Keep the explorer up afterwards until Ctrl-C.  [default: at a terminal]")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    default=REPORT,
+    show_default=True,
+    help="Where the figures go.",
+)
+@click.option(
+    "--keep/--no-keep",
+    default=None,
+    help="Keep the explorer up afterwards until Ctrl-C.  [default: at a terminal]",
+)
 @market_options
 @options()
 def demo(
-    session: Session, tasks: Path | None, limit: int | None, seats: int, report: Path, keep: bool | None, **market: Any
+    session: Session,
+    tasks: Path | None,
+    limit: int | None,
+    seats: int,
+    report: Path,
+    keep: bool | None,
+    **market: Any,
 ) -> None:
     """Send a file of tasks through a market of five agents and report.
 
@@ -47,7 +67,10 @@ def demo(
     folder = _fresh_folder(session.settings.data_dir / "demo")
     out = session.out
     out.note(f"{len(items)} tasks, {seats} seats each; files in {folder}")
-    with out.working("starting the market") as spinner, Supervisor(plan_of(folder, market), _teller(out, spinner)) as running:
+    with (
+        out.working("starting the market") as spinner,
+        Supervisor(plan_of(folder, market), _teller(out, spinner)) as running,
+    ):
         board = Board(len(items))
 
         def progress(step: Progress) -> None:
@@ -59,18 +82,26 @@ def demo(
         done = run(running, items, seats=seats, progress=progress)
         names = [f"agent-{number}" for number in range(1, running.plan.agents + 1)]
         times = clock(folder, names, done.started_s, done.ended_s)
-        figures = document(done, gas_by_step(running.rpc, running.deployment), times, devnet=running.devnet.kind)
+        figures = document(
+            done, gas_by_step(running.rpc, running.deployment), times, devnet=running.devnet.kind
+        )
         figures["explorer"] = running.api_url
         report.write_text(json.dumps(figures, indent=1) + "\n")
         stays = keep if keep is not None else sys.stdin.isatty() and out.interactive
-        shown = f"explorer   {running.api_url}" + ("" if stays else " (until now; `symphony up` keeps one running)")
+        shown = f"explorer   {running.api_url}" + (
+            "" if stays else " (until now; `symphony up` keeps one running)"
+        )
         out.result(figures, [*lines(figures), shown, f"report     {report}"], "" if stays else "symphony up")
         if stays:
             out.note("Ctrl-C ends the market")
             until_interrupted(running)
     if figures["failures"]:
         if not out.as_json:
-            out.error(Failure("; ".join(figures["failures"]), hint=f"the figures are in {report}", code="demo.failed"))
+            out.error(
+                Failure(
+                    "; ".join(figures["failures"]), hint=f"the figures are in {report}", code="demo.failed"
+                )
+            )
         click.get_current_context().exit(Failure.exit_code)
 
 

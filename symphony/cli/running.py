@@ -49,7 +49,9 @@ def plan_of(data_dir: Path, given: dict[str, Any]) -> Plan:
 def until_interrupted(market: Supervisor) -> None:
     """Waits for Ctrl-C or SIGTERM; raises Failure `service.failed` when a process of the market ends by itself."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         while not stop.wait(WATCH_S):
             market.check()

@@ -1,11 +1,15 @@
-"""`symphony task`: post, watch and look into tasks. Reading needs no key and no local file; awarding needs both."""
+"""`symphony task`: look into tasks, explain and cancel them; posting and watching are in `task_post`.
+
+Reading needs no key and no local file.
+"""
 
 from __future__ import annotations
 
 import click
 
 from symphony.cli.session import Session, options
-from symphony.cli.text import clean, format_wei, table
+from symphony.cli.task_post import content_url, post, require_requester, watch
+from symphony.cli.text import format_wei, table
 from symphony_chain.errors import Conflict
 
 STATES = [
@@ -20,9 +24,6 @@ STATES = [
     "expired",
     "cancelled",
 ]
-_content_url = click.option(
-    "--content-url", "content_urls", multiple=True, metavar="URL", help="Gateway of task texts (repeatable)."
-)
 
 
 @click.group()
@@ -88,7 +89,7 @@ def list_tasks(session: Session, state: str | None, requester: str | None, limit
 
 @task.command("show")
 @click.argument("task_id")
-@_content_url
+@content_url
 @options(chain=True)
 def show(session: Session, task_id: str, content_urls: tuple[str, ...]) -> None:
     """Where a task stands, who must act next, and by when."""
@@ -129,7 +130,7 @@ def cancel(session: Session, task_id: str, yes: bool) -> None:
             hint="only a task without an award can be; `symphony task show` tells what happens next",
             state=state.name.lower(),
         )
-    _require_requester(session, history.task.requester)
+    require_requester(session, history.task.requester)
     session.confirm(f"Cancel task 0x{history.task_id.hex()[:12]}?", yes=yes)
     sent = send(session, session.deployment.market, encode_cancel(history.task), purpose="cancel")
     refund_wei = history.task.escrow_wei
@@ -140,15 +141,32 @@ def cancel(session: Session, task_id: str, yes: bool) -> None:
     )
 
 
-def _require_requester(session: Session, requester: str) -> None:
-    if session.account.address != requester:
-        raise Conflict(
-            f"the task is {requester}'s, and this key is {session.account.address}",
-            code="task.not_yours",
-            hint="say which key with --from",
-        )
+@task.command("explain")
+@click.argument("task_id")
+@options(chain=True)
+def explain(session: Session, task_id: str) -> None:
+    """Why a task's seats are taken as they are: from all agents to the seats, with the reasons of the rest."""
+    from symphony.cli.explaining import explain as look
+    from symphony.cli.explaining import funnel_lines, local_decisions
+    from symphony.cli.taskview import MEANING, effective_state, next_turn
+    from symphony.verify.history import load_history, resolve_task_id
+
+    with session.out.working("reading the chain"):
+        history = load_history(session.reader, resolve_task_id(session.reader, task_id))
+        state = effective_state(history, session.reader.state(history.task_id))
+        funnel = look(session.reader, history)
+    decisions, turn = local_decisions(session.settings.data_dir, history.task_id), next_turn(history, state)
+    document = {
+        "task_id": history.task_id,
+        "state": state,
+        **funnel.as_json(),
+        "decisions": decisions,
+        "next": {"who": turn.who, "does": turn.does, "until_s": turn.until_s} if turn else None,
+    }
+    lines = [f"{state.name.lower()}: {MEANING[state]}", *funnel_lines(funnel, decisions)]
+    lines += [f"next: {turn.who} {turn.does}"] if turn else []
+    session.out.result(document, lines, f"symphony task show 0x{history.task_id.hex()[:12]}")
 
 
-def shown_title(title: str | None) -> str:
-    """A stranger's title between quotes, or nothing."""
-    return f' "{clean(title, 80)}"' if title else ""
+task.add_command(post)
+task.add_command(watch)

@@ -52,7 +52,11 @@ def up(session: Session, **market: Any) -> None:
                 f"agents     {', '.join(map(str, running.agent_ids))}",
                 "Ctrl-C ends it",
             ]
-            out.result(document, lines, 'symphony task post --from devnet:0 --prompt "not ( True ) and ( True ) is" --format boolean --skill boolean_expressions')
+            out.result(
+                document,
+                lines,
+                'symphony task post --from devnet:0 --prompt "not ( True ) and ( True ) is" --format boolean --skill boolean_expressions',
+            )
             spinner.say("running; Ctrl-C ends it")
             until_interrupted(running)
 
@@ -61,7 +65,11 @@ def _refuse_second(folder: Path) -> None:
     from symphony.cli.demo import _alive
 
     state = folder / "run.json"
-    if state.exists() and _alive(pid := int(json.loads(state.read_text()).get("pid", 0))) and pid != os.getpid():
+    if (
+        state.exists()
+        and _alive(pid := int(json.loads(state.read_text()).get("pid", 0)))
+        and pid != os.getpid()
+    ):
         raise Conflict(
             f"a market runs already in {folder} (process {pid})",
             hint="use it, end it, or give another --data-dir",

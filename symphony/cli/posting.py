@@ -1,0 +1,150 @@
+"""The requester's side of a task for the command line: post it, host its texts, award and watch it to its end.
+
+The steps themselves are `agent_runtime.requester`'s; here is what surrounds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from symphony.cli.hosting import MirroredStore, gateway
+from symphony.cli.output import Spinner
+from symphony.cli.session import MAX_CONTENT_BYTES, Session
+from symphony.cli.text import clean, format_wei
+from symphony_chain.errors import ChainUnavailable, NotFound, SymphonyError
+from symphony_chain.skills import DEFAULT_TAGS, unpack_word
+from symphony_chain.types import Task
+
+if TYPE_CHECKING:
+    from agent_runtime.requester import Outcome, PostedTask, Progress, Requester
+    from agent_runtime.task_request import TaskRequest
+
+
+class Interrupted(SymphonyError):
+    """Ctrl-C after something was posted: it goes on without us, and can be taken up again."""
+
+    code = "interrupted"
+    exit_code: ClassVar[int] = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """Where a task's texts are: this machine's gateway (`host`, `port`, and its `public_url` where that differs), and mirrors."""
+
+    host: str
+    port: int
+    public_url: str | None
+    mirrors: tuple[str, ...]
+
+
+@contextmanager
+def requester(session: Session, hosting: Hosting, spinner: Spinner) -> Iterator[Requester]:
+    """A requester of the session's key whose texts are served while it is open."""
+    from agent_runtime.requester import Requester
+
+    def told(progress: Progress) -> None:
+        detail = " ".join(f"{key}={value}" for key, value in progress.detail.items())
+        spinner.say(f"{progress.stage} {detail}")
+        session.out.note(f"block {progress.block_number}: {progress.stage} {detail}".rstrip())
+
+    settings = session.settings
+    sender, deployment = session.sender, session.deployment
+    with (
+        MirroredStore(settings.content_path, max_bytes=MAX_CONTENT_BYTES, mirrors=hosting.mirrors) as store,
+        gateway(store, host=hosting.host, port=hosting.port) as url,
+    ):
+        urls = (*hosting.mirrors, hosting.public_url or url)
+        journal = settings.data_dir / "requester.sqlite"
+        with Requester(
+            session.rpc, deployment, sender, store, journal=journal, gateway_urls=urls, progress=told
+        ) as opened:
+            yield opened
+
+
+def drive(opened: Requester, posted: PostedTask) -> Outcome:
+    """Awards and watches to the end; whatever stops it says how to go on."""
+    again = f"`symphony task watch 0x{posted.task_id.hex()}` goes on where this stopped"
+    try:
+        return opened.drive(posted)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; task 0x{posted.task_id.hex()} is posted",
+            hint=again,
+            task_id="0x" + posted.task_id.hex(),
+        ) from None
+    except ChainUnavailable as error:
+        error.hint = f"{error.hint} {again}".strip()
+        error.context["task_id"] = "0x" + posted.task_id.hex()
+        raise
+
+
+def restored(session: Session, task_id: bytes, task: Task) -> tuple[TaskRequest, tuple[str, ...]]:
+    """The request behind a task whose header and body are in the local content store, and the header's endpoints.
+
+    Raises:
+        NotFound `task.no_specification`: they are not here.
+    """
+    from agent_runtime.task_request import TaskRequest
+    from symphony_chain.content.cid import Cid
+    from symphony_chain.content.errors import ContentError
+    from symphony_chain.spec import MAX_BODY_BYTES, MAX_HEADER_BYTES, BeaconHeader, TaskBody
+
+    try:
+        header = BeaconHeader.parse(session.store.get(Cid.from_digest(task.header), MAX_HEADER_BYTES))
+        body = TaskBody.parse(session.store.get(header.body.cid, MAX_BODY_BYTES))
+    except ContentError as error:
+        raise NotFound(
+            f"the texts of task 0x{task_id.hex()[:12]} are not in {session.settings.content_path}",
+            hint="give the --data-dir it was posted from, or only look on with --read-only",
+            code="task.no_specification",
+        ) from error
+    request = TaskRequest(
+        prompt=body.prompt,
+        answer_format=header.answer_format,
+        skills={
+            tag: weight
+            for tag, weight in zip(DEFAULT_TAGS, unpack_word(task.requirement), strict=True)
+            if weight
+        },
+        k=task.k,
+        ceiling_wei=task.ceiling_wei,
+        min_seats=task.min_seats,
+        title=header.title,
+        inputs=body.documents,
+        constraints=body.constraints,
+        cot_count=header.cot_count,
+        router=task.router,
+    )
+    return request, header.bid_endpoint
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """The end of a task for JSON."""
+    return {
+        "task_id": outcome.task_id,
+        "state": outcome.state,
+        "answer": outcome.answer,
+        "answer_digest": outcome.answer_digest or None,
+        "winner_weight": outcome.winner_weight,
+        "total_weight": outcome.total_weight,
+        "price_wei": outcome.price_wei,
+        "paid_wei": outcome.paid_wei,
+        "refund_wei": outcome.refund_wei,
+        "burnt_wei": outcome.burnt_wei,
+        "seats": outcome.seats,
+        "took_s": outcome.closed_s - outcome.posted_s,
+    }
+
+
+def outcome_lines(outcome: Outcome) -> list[str]:
+    """The end of a task as text."""
+    lines = [f"{outcome.state.name.lower()} after {outcome.closed_s - outcome.posted_s} s"]
+    if outcome.answer is not None:
+        lines.append(f"answer  {clean(outcome.answer)}")
+    if outcome.total_weight:
+        lines.append(f"weight  {outcome.winner_weight} of {outcome.total_weight}")
+    money: Sequence[tuple[str, int]] = (("paid", outcome.paid_wei), ("back", outcome.refund_wei))
+    return [*lines, *(f"{name:<7} {format_wei(wei)}" for name, wei in money)]

@@ -1,0 +1,194 @@
+"""A person with a keystore file and some coins: posts a task, sees it through, verifies it, audits it, takes the rest home."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symphony_chain.devnet import start_devnet
+from symphony_chain.keys import Keystore
+from symphony_chain.rpc import Rpc
+from tests.cli.conftest import invoke
+from tests.cli.hands import Hands
+from tests.indexer.scenario import ETHER, Scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct horse"
+TASK = {
+    "prompt": "I have an apple and two pears. How many fruits do I have?",
+    "answer_format": "integer",
+    "skills": {"boolean_expressions": 10_000},
+    "k": 3,
+    "ceiling": "0.01 ether",
+    "bid_window": "60s",
+    "commit_window": "120s",
+    "reveal_window": "60s",
+}
+
+
+@dataclass
+class Person:
+    """A keystore, a password file, a data folder, and a market to use them at."""
+
+    scenario: Scenario
+    rpc: Rpc
+    url: str
+    folder: Path
+    address: str
+
+    @property
+    def options(self) -> list[str]:
+        data, deployment = self.folder / "data", self.folder / "deployment.json"
+        keys = ["--keystore", str(self.folder / "keys"), "--password-file", str(self.folder / "password")]
+        return ["--rpc", self.url, "--deployment", str(deployment), "--data-dir", str(data), *keys]
+
+    @property
+    def chain(self) -> list[str]:
+        return self.options[:6]
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    folder = tmp_path_factory.mktemp("person")
+    with start_devnet("pyevm", block_time_s=0.2) as node, Rpc(node.url) as rpc:
+        scenario = Scenario.start(rpc, folder)
+        scenario.register_four()
+        scenario.deployment.save(folder / "deployment.json")
+        key = Keystore(folder / "keys").create("alice", PASSWORD, kdf="pbkdf2", work=10)
+        (folder / "password").write_text(PASSWORD + "\n")
+        scenario.send(scenario.requester, key.address, b"", ETHER)
+        (folder / "task.json").write_text(json.dumps(TASK))
+        yield Person(scenario, rpc, node.url, folder, key.address)
+
+
+def symphony(*args: object) -> tuple[int, dict[str, Any], str]:
+    """Runs the command in a process of its own; exit code, its one document, and its notes."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("SYMPHONY_")} | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "symphony", *map(str, args), "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=180
+    )
+    assert len(done.stdout.splitlines()) == 1, (done.stdout, done.stderr)
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def test_a_whole_task_from_a_keystore(person: Person) -> None:
+    with Hands(person.scenario, person.url, ["3", "3", "4"]):
+        code, document, notes = symphony(
+            "task", "post", person.folder / "task.json", "--yes", *person.options
+        )
+    assert code == 0, document
+    assert document["state"] == "settled" and document["answer"] == "3"
+    assert len(document["seats"]) == 3 and "awarded" in notes
+    task_id = document["task_id"]
+    escrow, paid, back = (int(document[name]) for name in ("escrow_wei", "paid_wei", "refund_wei"))
+    assert escrow == paid + back == 3 * 10**16
+
+    shown = invoke("task", "show", task_id[:10], "--json", *person.chain)
+    assert shown.code == 0
+    assert shown.json["state"] == "settled" and shown.json["prompt"] == TASK["prompt"]
+
+    receipt = invoke("vote", "verify", task_id, "--json", *person.chain)
+    assert receipt.code == 0 and receipt.json["ok"] and receipt.json["winner"] == "3"
+    assert receipt.json["title"]
+    assert [
+        check
+        for check in receipt.json["checks"]
+        if check["name"] == "body is what the header names" and check["ok"]
+    ]
+
+    explained = invoke("task", "explain", task_id, "--json", *person.chain)
+    assert explained.json["agents"] == 4 and explained.json["bid"] == 3 and explained.json["seated"] == 3
+    assert explained.json["reasons"] == {"no_bid": 1}
+
+    withdrawn = invoke("withdraw", "--yes", "--json", *person.options)
+    assert withdrawn.code == 0 and int(withdrawn.json["amount_wei"]) == back
+    assert invoke("withdraw", "--yes", "--json", *person.options).error["code"] == "withdraw.nothing"
+
+    first = document["seats"][0]
+    claimed = invoke(
+        "withdraw", "--agent", first["agent_id"], "--from", "devnet:2", "--yes", "--json", *person.chain
+    )
+    assert claimed.code == 0 or claimed.error["code"].startswith("contract.")
+
+
+def test_the_index_of_it_is_audited(person: Person) -> None:
+    from indexer.sync import Indexer
+
+    url = f"sqlite:///{person.folder / 'index.sqlite'}"
+    with Indexer(person.rpc, person.scenario.deployment, url) as index:
+        index.sync_once()
+    report = invoke("audit", "--db", url, "--json", *person.chain)
+    assert report.code == 0, report.out
+    assert report.json["ok"] and report.json["checked_rows"] > 10 and report.json["differences"] == []
+
+    import sqlite3
+
+    with sqlite3.connect(person.folder / "index.sqlite") as db:
+        db.execute("UPDATE agents SET seats = seats + 1 WHERE agent_id = 1")
+    db.close()
+    broken = invoke("audit", "--db", url, "--json", *person.chain)
+    assert broken.code == 4 and broken.error["code"] == "audit.mismatch"
+    assert {"agents"} == {difference["table"] for difference in broken.json["differences"]}
+
+
+def test_posted_without_waiting_and_taken_up_again(person: Person) -> None:
+    code, document, _ = symphony(
+        "task", "post", person.folder / "task.json", "--no-wait", "--yes", *person.options
+    )
+    assert code == 0 and document["state"] == "open"
+    task_id = document["task_id"]
+    again, same, _ = symphony(
+        "task",
+        "post",
+        person.folder / "task.json",
+        "--no-wait",
+        "--yes",
+        "--key",
+        document["key"],
+        *person.options,
+    )
+    assert (again, same["task_id"]) == (0, task_id), "one key never posts twice"
+
+    hands = Hands(person.scenario, person.url, ["5", "5", "5"])
+    hands._known.discard(bytes.fromhex(task_id[2:]))
+    with hands:
+        code, document, _ = symphony("task", "watch", task_id, *person.options)
+    assert code == 0 and document["state"] == "settled" and document["answer"] == "5"
+
+    looked = invoke("task", "watch", task_id, "--read-only", "--json", *person.chain)
+    assert looked.code == 0 and looked.json["state"] == "settled"
+
+
+def test_cancel_returns_the_escrow(person: Person) -> None:
+    _, document, _ = symphony(
+        "task", "post", person.folder / "task.json", "--no-wait", "--yes", *person.options
+    )
+    task_id = document["task_id"]
+    refused = invoke("task", "cancel", task_id, "--json", *person.options)
+    assert refused.code == 2 and refused.error["code"] == "usage.confirm"
+    stranger = invoke("task", "cancel", task_id, "--yes", "--json", *person.chain, "--from", "devnet:1")
+    assert stranger.code == 4 and stranger.error["code"] == "task.not_yours"
+    cancelled = invoke("task", "cancel", task_id, "--yes", "--json", *person.options)
+    assert cancelled.code == 0 and int(cancelled.json["refund_wei"]) == 3 * 10**16
+    twice = invoke("task", "cancel", task_id, "--yes", "--json", *person.options)
+    assert twice.code == 4 and twice.error["code"] == "task.not_cancellable"
+    verified = invoke("vote", "verify", task_id, "--json", *person.chain)
+    assert verified.code == 0 and verified.json["state"] == "cancelled"
+
+
+def test_a_task_that_nobody_wants_comes_back(person: Person) -> None:
+    code, document, _ = symphony(
+        "task", "post", "--prompt", "hello?", "--format", "text", "--skill", "text2sql", "--bid-window", "8s",
+        "--seats", "1", "--yes", *person.options,
+    )  # fmt: skip
+    assert code == 0, document
+    assert document["state"] == "cancelled" and document["refund_wei"] == document["escrow_wei"]
