@@ -248,6 +248,7 @@ class Worker:
             self._bidder.forget(task_id)
             self._seats.forget(task_id)
         self._open = still_open
+        self._bidder.keep_specs({view.task.header for view in views if not view.closed})
 
     _warned_block = -1
 

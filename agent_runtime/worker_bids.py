@@ -16,9 +16,10 @@ from agent_runtime.outbox import error_name
 from agent_runtime.worker_core import Core, log_event
 from agent_runtime.worker_spec import Spec, SpecLoader
 from agent_runtime.worker_store import Decision
+from symphony_chain.content.errors import StoreFull, StoreUnusable
 from symphony_chain.market import MarketClient, encode_bid
 from symphony_chain.signing import sign_bid
-from symphony_chain.types import Bid, State
+from symphony_chain.types import Bid, State, Task
 
 FETCHES = 4  # at a time: one slow gateway must not hold up the tasks of the others
 
@@ -42,20 +43,25 @@ class Bidder:
         self._core = core
         self._loader = loader
         self._market = market
+        # By header digest: tasks that ask the same are fetched once.
         self._fetches: Jobs[bytes, Spec | Refusal] = Jobs(executor, limit=FETCHES)
+        self._specs: dict[bytes, Spec | Refusal] = {}
         self._effort_of = effort_of
-        self._specs: dict[bytes, Spec] = {}
         self._done: set[bytes] = set()  # decided for good, bid mined or refused by the contract
         self._retry_at: dict[bytes, int] = {}  # block number before which a transient refusal is not asked again
         self._last: dict[bytes, tuple[str, str]] = {}
 
-    def spec(self, task_id: bytes) -> Spec | None:
-        """A specification that was verified before a bid."""
-        return self._specs.get(task_id)
+    def spec(self, header: bytes) -> Spec | None:
+        """A specification that was verified before a bid, by header digest."""
+        loaded = self._specs.get(header)
+        return loaded if isinstance(loaded, Spec) else None
+
+    def keep_specs(self, headers: set[bytes]) -> None:
+        """Drops all specifications but these."""
+        self._specs = {header: spec for header, spec in self._specs.items() if header in headers}
 
     def forget(self, task_id: bytes) -> None:
         """Drops what is held for a task that has closed."""
-        self._specs.pop(task_id, None)
         self._retry_at.pop(task_id, None)
         self._last.pop(task_id, None)
         self._done.discard(task_id)
@@ -66,17 +72,30 @@ class Bidder:
 
     def step(self, views: list[TaskView]) -> None:
         """One look at every task that can still be bid for."""
-        for task_id, future in self._fetches.done():
-            self._take_spec(task_id, future.result())
+        self._take_specs()
         for view in views:
             if view.task_id not in self._done and view.state_at(self._core.head.timestamp) is State.OPEN:
                 self._look(view)
 
-    def _take_spec(self, task_id: bytes, loaded: Spec | Refusal) -> None:
-        if isinstance(loaded, Spec):
-            self._specs[task_id] = loaded
-        else:
-            self._refuse(task_id, loaded)
+    def _take_specs(self) -> None:
+        for header, future in self._fetches.done():
+            try:
+                self._specs[header] = future.result()
+            except (StoreFull, StoreUnusable):
+                raise
+            except Exception as error:  # whatever a stranger's document provokes must not stop the worker
+                self._specs[header] = Refusal(Reason.SPEC_INVALID, f"{type(error).__name__}: {error}")
+
+    def _loaded(self, task: Task) -> Spec | Refusal | None:
+        """The specification or what is wrong with it; None while it is fetched."""
+        loaded = self._specs.get(task.header)
+        if loaded is None and task.header not in self._fetches and not self._fetches.full:
+            self._fetches.start(task.header, lambda: self._loader.load(task))
+            self._take_specs()  # an inline executor has it at once
+            loaded = self._specs.get(task.header)
+        if isinstance(loaded, Refusal) and loaded.reason in TRANSIENT:
+            del self._specs[task.header]  # fetched again when this task, or another one, is looked at again
+        return loaded
 
     def _look(self, view: TaskView) -> None:
         known = self._core.store.decision(view.task_id)
@@ -94,10 +113,11 @@ class Bidder:
         if early is not None:
             self._refuse(view.task_id, early)
             return
-        spec = self._specs.get(view.task_id)
+        spec = self._loaded(task)
         if spec is None:
-            if view.task_id not in self._fetches and not self._fetches.full:
-                self._fetches.start(view.task_id, lambda: self._loader.load(task))
+            return
+        if isinstance(spec, Refusal):
+            self._refuse(view.task_id, spec)
             return
         try:
             effort = self._effort_of(spec)

@@ -37,7 +37,7 @@ class Seats:
 
     Args:
         executor: runs the thinking, one seat at a time.
-        spec_of: the specification verified before the bid, if it is still in memory.
+        spec_of: the specification verified before the bid, by header digest, if it is still in memory.
         on_thought: told of every finished thought, for the estimate of speed.
     """
 
@@ -115,7 +115,7 @@ class Seats:
 
     def _thought(self, view: TaskView) -> Thought:
         """Runs beside the worker's pass: reads the specification again if a restart lost it, and thinks."""
-        spec = self._spec_of(view.task_id) or self._loader.load(view.task)
+        spec = self._spec_of(view.task.header) or self._loader.load(view.task)
         if not isinstance(spec, Spec):
             raise NoAnswer(f"the specification is gone: {spec.detail}", hint="the requester took its files back")
         return think(

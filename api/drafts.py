@@ -46,12 +46,13 @@ def make_draft(
         bid_endpoint=(endpoint,),
     )
     task = _task(request, header.digest, rpc.head().timestamp, random_bytes(32))
+    calldata = encode_deposit_and_post(task)  # first: it says clearly which value does not fit the contract
     order_id = task_id(deployment.domain, task)
     transaction = UnsignedTx.model_validate(
         {
             "from": task.requester,
             "to": deployment.market,
-            "data": "0x" + encode_deposit_and_post(task).hex(),
+            "data": "0x" + calldata.hex(),
             "value": task.escrow_wei,
             "chainId": deployment.chain_id,
         }

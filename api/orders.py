@@ -50,6 +50,7 @@ class OrderRelay:
                 hint="sign the draft's transaction and send it to /v1/tx, or start the API with --relayer-keystore",
             )
         task = task_from_json(values)
+        calldata = encode_post(task, signature)  # first: it says clearly which value does not fit the contract
         domain = self._deployment.domain
         signer = recover_task(domain, task, signature)
         if signer != task.requester:
@@ -62,7 +63,7 @@ class OrderRelay:
         try:
             result = self._sender.send(
                 self._deployment.market,
-                encode_post(task, signature),
+                calldata,
                 idempotency_key=f"order/{order_id.hex()}",
                 deadline_s=WAIT_S,
             )

@@ -58,15 +58,22 @@ def export(args: argparse.Namespace) -> None:
     """Writes a run's weights into the package, as every engine reads them, and the curve beside them."""
     import torch
 
-    from agent_runtime.engines.weights import shipped_folder
+    from agent_runtime.engines.weights import early_folder, shipped_folder
     from agent_runtime.model.export import export_model
 
-    state = torch.load(args.run / "state.pt", map_location="cpu", weights_only=False)
     curve = json.loads((args.run / "curve.json").read_text("utf-8"))
-    facts = {"recipe": curve["recipe"], "trained": {name: curve[name] for name in TRAINED}}
-    folder = args.out or shipped_folder()
-    export_model(state["model"], ModelShape(), args.run / "tokenizer.json", folder, facts)
-    (MODEL_FOLDER / "curve.json").write_text(json.dumps(curve["curve"], indent=None) + "\n", "utf-8")
+    facts = {"recipe": curve["recipe"]}
+    if args.snapshot is None:
+        weights = torch.load(args.run / "state.pt", map_location="cpu", weights_only=False)["model"]
+        facts["trained"] = {name: curve[name] for name in TRAINED}
+        folder = args.out or shipped_folder()
+        lines = ",\n".join(json.dumps(point) for point in curve["curve"])
+        (MODEL_FOLDER / "curve.json").write_text(f"[\n{lines}\n]\n", "utf-8")
+    else:
+        weights = torch.load(args.run / f"snapshot-{args.snapshot:03d}.pt", map_location="cpu")
+        facts["trained"] = {"snapshot_minute": args.snapshot}
+        folder = args.out or early_folder()
+    export_model(weights, ModelShape(), args.run / "tokenizer.json", folder, facts)
     print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir())} bytes")
 
 
@@ -110,6 +117,9 @@ def main() -> None:
                 help="where there is no C++ compiler; about 1.4 times slower",
             )
         if name == "export":
+            command.add_argument(
+                "--snapshot", type=int, help="minute of a snapshot to export as the early model"
+            )
             command.add_argument(
                 "--out", type=Path, help="folder to write (default: the package's own weights)"
             )

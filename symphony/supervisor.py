@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -19,10 +20,11 @@ from typing import Any
 from agent_runtime.config import EngineConfig, WorkerConfig
 from agent_runtime.model.families import FAMILIES
 from agent_runtime.reasoning.cot import ThinkingPolicy
+from symphony import services
 from symphony_chain.deploy import deploy
 from symphony_chain.devnet import DEVNET_ACCOUNTS, Devnet, start_devnet
 from symphony_chain.devnet.process import Child, guarded
-from symphony_chain.errors import Failure, UsageError
+from symphony_chain.errors import ChainUnavailable, SymphonyError, UsageError
 from symphony_chain.keys import Keystore
 from symphony_chain.rpc import Rpc, wait_until
 from symphony_chain.skills import DEFAULT_TAGS
@@ -30,7 +32,8 @@ from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 
 ROOT = Path(__file__).resolve().parent.parent
-START_DEADLINE_S = 120.0
+#: Five processes load a model library side by side; a slow machine with a cold disk takes minutes for that.
+START_DEADLINE_S = 300.0
 #: What an owner gives its operator key for gas.
 TOPUP_WEI = 10**18
 #: The built-in model's families; every agent of a local market runs that model, so all declare the same.
@@ -44,7 +47,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start. `data_dir` is a fresh or reused folder; everything of the run lives under it."""
+    """What to start. `data_dir` is a fresh or reused folder; everything of the run lives under it.
+
+    `model` is a folder of weights as `scripts/train_model.py` writes it, None for the built-in model.
+    """
 
     data_dir: Path
     devnet: str = "auto"
@@ -52,11 +58,11 @@ class Plan:
     block_time_s: float = 1.0
     agents: int = 5
     engine: str = "torch"
+    model: Path | None = None
     samples: int = 3
     temperature: float = 0.8
     random_weights_seed: int | None = None
     api_port: int = 0
-    seed: int = 1
 
 
 class Supervisor:
@@ -72,13 +78,20 @@ class Supervisor:
         try:
             self._start()
         except BaseException:
-            self._stack.close()
+            self.close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops everything; may be called again. All are asked at once, so that they end side by side, then waited for."""
+        for child in self.services.values():
+            if child.exit_code() is None:
+                os.kill(child.pid, signal.SIGTERM)
         self._stack.close()
 
     # --- start ---
@@ -162,7 +175,11 @@ class Supervisor:
             operator=f"{name}-operator",
             password_file=password_file,
             skills=dict.fromkeys(SKILLS, DECLARED_BPS),
-            engine=EngineConfig(spec=self.plan.engine, random_weights_seed=self.plan.random_weights_seed),
+            engine=EngineConfig(
+                spec=self.plan.engine,
+                weights=self.plan.model,
+                random_weights_seed=self.plan.random_weights_seed,
+            ),
             thinking=ThinkingPolicy(samples=self.plan.samples, temperature=self.plan.temperature),
             content_urls=(self.api_url,),
             operator_topup_wei=TOPUP_WEI,
@@ -194,31 +211,33 @@ class Supervisor:
         return self.ready(name) if wait else {}
 
     def ready(self, name: str) -> dict[str, Any]:
-        """The ready line of a service; Failure `service.failed` with its last words if it ended instead."""
+        """The ready line of a service; raises what `check` raises if it ended instead."""
         child = self.services[name]
 
         def look() -> dict[str, Any] | None:
-            line = _ready_line(child.output())
-            if line is None and child.exit_code() is not None:
-                raise self._ended(name, child)
+            line = services.ready_line(child.output())
+            if line is None:
+                self.check()
             return line
 
         return wait_until(look, START_DEADLINE_S, 0.1, what=f"the start of {name}")
 
     def check(self) -> None:
-        """Raises Failure `service.failed` if a process that should run has ended."""
+        """Raises if a process that should run has ended: ChainUnavailable `devnet.ended` for the chain, else the service's own
+        error (code, hint and exit code), or Failure `service.failed` where it left none.
+        """
+        if not self.devnet.running():
+            raise ChainUnavailable(
+                f"the {self.devnet.kind} devnet ended by itself",
+                hint=f"its chain is gone, and the play money with it; start again (its log is {self.devnet.log})",
+                code="devnet.ended",
+            )
         for name, child in self.services.items():
-            if child.exit_code() is not None:
-                raise self._ended(name, child)
+            if (code := child.exit_code()) is not None:
+                raise self._ended(name, child, code)
 
-    def _ended(self, name: str, child: Child) -> Failure:
-        tail = "\n".join(child.output().strip().splitlines()[-5:])
-        return Failure(
-            f"{name} ended with exit code {child.exit_code()}: {tail}",
-            hint=f"its whole log is {child.log}",
-            code="service.failed",
-            service=name,
-        )
+    def _ended(self, name: str, child: Child, exit_code: int) -> SymphonyError:
+        return services.ended(name, exit_code, child.output(), child.log)
 
     def _write_state(self) -> None:
         state = {
@@ -234,12 +253,3 @@ class Supervisor:
         temporary.replace(path)
         self._stack.callback(path.unlink, missing_ok=True)
 
-
-def _ready_line(output: str) -> dict[str, Any] | None:
-    """The first whole line that is a JSON object with `ready` or `url`."""
-    for line in output.splitlines(keepends=True):
-        if line.startswith("{") and line.endswith("\n"):
-            value = json.loads(line)
-            if isinstance(value, dict) and ("url" in value or "ready" in value):
-                return value
-    return None

@@ -25,7 +25,7 @@ class NodeBehind(ChainUnavailable):
 
 
 class ReorgBeyondFinality(ChainUnavailable):
-    """The node's chain parts from the followed one below the finality depth; refused, nothing is deleted."""
+    """The node's chain parts from the followed one deeper than the finality depth; refused, nothing is deleted."""
 
     code = "index.reorg_final"
 
@@ -107,7 +107,8 @@ class HeadTracker:
 
     Args:
         first_block: height of the first block of interest; nothing below it is ever applied or dropped.
-        finality_depth: blocks that far below the highest head seen are final.
+        finality_depth: blocks that far below the highest tip are final. The node's head does not count before our tip is
+            known to lie under it: else a tip orphaned during a long absence could never be dropped.
         window: newest applied headers, ascending (a `Cursor`'s); empty to start at ``first_block``.
     """
 
@@ -139,7 +140,7 @@ class HeadTracker:
         return Cursor(tuple(self._window))
 
     def see_head(self, head: Block) -> bool:
-        """Notes the node's head; True if there is something to read.
+        """Compares the node's head with the tip; True if there is something to read.
 
         Raises:
             NodeBehind: the head is below the tip. A competing chain counts only once it is as long as ours.
@@ -152,7 +153,6 @@ class HeadTracker:
                 head_number=head.number,
                 tip_number=self.tip_number,
             )
-        self._highest = max(self._highest, head.number)
         return tip is None or head.hash != tip.hash
 
     def offer(self, run: Sequence[Block]) -> list[Apply | Rollback]:
@@ -192,7 +192,7 @@ class HeadTracker:
         if outside or to_number < self.final_number:
             raise ReorgBeyondFinality(
                 f"the node's chain parts from the followed one at or below block {to_number}, "
-                f"more than {self.finality_depth} blocks under the head",
+                f"more than {self.finality_depth} blocks under the tip",
                 hint="check that the node follows the right chain; if the reorganisation is real, rebuild the index",
                 to_number=to_number,
                 final_number=self.final_number,
@@ -215,6 +215,7 @@ class HeadTracker:
         if block.number != self.tip_number + 1 or (tip is not None and block.parent_hash != tip.hash):
             raise ValueError(f"block {block.number} does not extend block {self.tip_number}")
         self._window.append(block)
+        self._highest = max(self._highest, block.number)
         # The newest block that may stay and all above it: exactly what a permitted rollback can need.
         del self._window[: -(self.finality_depth + 1)]
 

@@ -7,6 +7,7 @@ no answer format.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 from collections.abc import Sequence
 from pathlib import Path
@@ -226,6 +227,8 @@ def _library() -> Any:
             "the llama.cpp engine is not installed",
             hint="run `pip install llama-cpp-python`, or use the torch engine",
         ) from error
+    for handle in (llama_cpp._utils.outnull_file, llama_cpp._utils.errnull_file):
+        atexit.register(handle.close)  # the library opens them at import and leaves them to the garbage collector
     llama_cpp.llama_log_set(_SILENT, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
     return llama_cpp

@@ -26,6 +26,11 @@ def shipped_folder() -> Path:
     return Path(str(resources.files("agent_runtime.model").joinpath("weights")))
 
 
+def early_folder() -> Path:
+    """Folder of the early model: the same run, stopped half-way. Weaker on purpose, to learn from and to compare with."""
+    return Path(str(resources.files("agent_runtime.model").joinpath("weights_early")))
+
+
 def sha256_of(path: Path) -> str:
     """sha-256 of a file, as hex; ``ModelMissing`` where there is none."""
     try:
@@ -70,8 +75,11 @@ def verified(folder: Path, name: str) -> tuple[Path, str]:
 
 def pinned_gguf_hashes() -> frozenset[str]:
     """sha-256 of every GGUF that this installation pins."""
-    manifest = read_manifest(shipped_folder()) or {"files": {}}
-    return frozenset(entry["sha256"] for name, entry in manifest["files"].items() if name.endswith(".gguf"))
+    pins = set()
+    for folder in (shipped_folder(), early_folder()):
+        manifest = read_manifest(folder) or {"files": {}}
+        pins |= {entry["sha256"] for name, entry in manifest["files"].items() if name.endswith(".gguf")}
+    return frozenset(pins)
 
 
 def pinned_gguf(path: Path, pins: frozenset[str]) -> str:

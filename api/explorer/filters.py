@@ -28,8 +28,9 @@ def inert(text: object, max_chars: int = MAX_TEXT_CHARS) -> str:
 
 
 def line(text: object, max_chars: int = 160) -> str:
-    """Foreign text on one line."""
-    return " ".join(inert(text, max_chars).split())
+    """Foreign text on one line, cut with an ellipsis."""
+    shown = " ".join(inert(str(text)[: max_chars + 1]).split())
+    return shown if len(shown) <= max_chars else shown[: max_chars - 1] + "…"
 
 
 def _is_plain(char: str) -> bool:
@@ -37,8 +38,7 @@ def _is_plain(char: str) -> bool:
 
 
 def _named(char: str) -> str:
-    code = ord(char)
-    return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(char):04X}⟩"
 
 
 def short(value: str) -> str:

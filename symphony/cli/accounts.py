@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from symphony.cli.readjson import read_json
 from symphony_chain.errors import Failure, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _unlock_file(path: Path, name: str | None, password: Callable[[], str]) -> L
     from eth_account import Account
 
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path.read_bytes())
         address = str(document.get("address", "")).lower().removeprefix("0x")
     except (OSError, ValueError, AttributeError) as error:
         raise _unreadable(path, error) from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
+from symphony.cli.readjson import read_json
 from symphony_chain.errors import InvalidInput
 from symphony_chain.units import parse_duration, parse_ether
 
@@ -66,7 +66,7 @@ def parse_format(text: str) -> dict[str, Any]:
     kind, _, rest = text.partition(":")
     if text.lstrip().startswith("{"):
         try:
-            value = json.loads(text)
+            value = read_json(text.encode())
         except ValueError as error:
             raise InvalidInput(
                 f"the answer format is not JSON: {error}", hint="see docs/formats.md"

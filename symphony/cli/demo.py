@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
-from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from symphony.cli.running import market_options, plan_of, until_interrupted
+from symphony.cli.output import Output
+from symphony.cli.running import LOCK_FILE, market_options, only_market, plan_of, teller, until_interrupted
 from symphony.cli.session import Session, options
-from symphony_chain.errors import Conflict, Failure
+from symphony_chain.errors import Failure, UsageError
 
 if TYPE_CHECKING:
-    from agent_runtime.requester import Progress
+    from agent_runtime.model.datasets import TaskItem
+    from symphony.supervisor import Supervisor
 
 REPORT = Path("demo-report.json")
 
@@ -58,83 +60,48 @@ def demo(
     Exit code 1 unless every task ended by an honest vote, the vote was right on 60 %, the audit holds and every wei
     is accounted for.
     """
-    from symphony.demo.measure import clock, gas_by_step
-    from symphony.demo.report import document, lines
-    from symphony.demo.run import load, run
+    from symphony.demo.report import lines
+    from symphony.demo.run import load
     from symphony.supervisor import Supervisor
 
-    items = load(tasks or _built_in(), limit)
-    folder = _fresh_folder(session.settings.data_dir / "demo")
     out = session.out
-    out.note(f"{len(items)} tasks, {seats} seats each; files in {folder}")
-    with (
-        out.working("starting the market") as spinner,
-        Supervisor(plan_of(folder, market), _teller(out, spinner)) as running,
-    ):
-        board = Board(len(items))
-
-        def progress(step: Progress) -> None:
-            board.see(step)
-            spinner.say(board.line())
-            if not out.interactive and board.changed_end(step):
-                out.note(board.line())
-
-        done = run(running, items, seats=seats, progress=progress)
-        names = [f"agent-{number}" for number in range(1, running.plan.agents + 1)]
-        times = clock(folder, names, done.started_s, done.ended_s)
-        figures = document(
-            done, gas_by_step(running.rpc, running.deployment), times, devnet=running.devnet.kind
-        )
-        figures["explorer"] = running.api_url
+    items = load(tasks or _built_in(), limit)
+    _writable(report)
+    with only_market(session.settings.data_dir / "demo") as folder, ExitStack() as stack:
+        plan = plan_of(folder, market)
+        _empty(folder)
+        out.note(f"{len(items)} tasks, {min(seats, plan.agents)} seats each; files in {folder}")
+        with out.working("starting the market") as spinner:
+            running = stack.enter_context(Supervisor(plan, teller(out, spinner)))
+        figures = _figures(out, running, items, seats)
         report.write_text(json.dumps(figures, indent=1) + "\n")
         stays = keep if keep is not None else sys.stdin.isatty() and out.interactive
-        shown = f"explorer   {running.api_url}" + (
-            "" if stays else " (until now; `symphony up` keeps one running)"
-        )
-        out.result(figures, [*lines(figures), shown, f"report     {report}"], "" if stays else "symphony up")
+        shown = f"explorer      {running.api_url}" if stays else f"explorer      was {running.api_url}"
+        out.result(figures, [*lines(figures), shown, f"report        {report}"], "" if stays else "symphony up")
         if stays:
             out.note("Ctrl-C ends the market")
             until_interrupted(running)
     if figures["failures"]:
         if not out.as_json:
             out.error(
-                Failure(
-                    "; ".join(figures["failures"]), hint=f"the figures are in {report}", code="demo.failed"
-                )
+                Failure("; ".join(figures["failures"]), hint=f"the figures are in {report}", code="demo.failed")
             )
         click.get_current_context().exit(Failure.exit_code)
 
 
-class Board:
-    """How many tasks have come how far."""
+def _figures(out: Output, running: Supervisor, items: Sequence[TaskItem], seats: int) -> dict[str, Any]:
+    """Runs the tasks and measures."""
+    from symphony.demo.measure import clock, gas_by_step
+    from symphony.demo.report import document
+    from symphony.demo.run import run
+    from symphony.demo.screen import Screen
 
-    STAGES = ("posted", "bids", "awarded", "committed", "revealed")
-
-    def __init__(self, tasks: int) -> None:
-        self.tasks = tasks
-        self._stage: dict[bytes, str] = {}
-
-    def see(self, step: Progress) -> None:
-        self._stage[step.task_id] = step.stage
-
-    def changed_end(self, step: Progress) -> bool:
-        return step.stage not in self.STAGES
-
-    def line(self) -> str:
-        """For example ``7 of 20 closed · 5 thinking · 8 bidding``."""
-        count = Counter(self._stage.values())
-        closed = sum(number for stage, number in count.items() if stage not in self.STAGES)
-        parts = [f"{closed} of {self.tasks} closed"]
-        parts += [f"{count[stage]} {stage}" for stage in reversed(self.STAGES) if count[stage]]
-        return " · ".join(parts)
-
-
-def _teller(out: Any, spinner: Any) -> Any:
-    def say(text: str) -> None:
-        out.note(text)
-        spinner.say(text)
-
-    return say
+    with Screen(out, len(items)) as screen:
+        done = run(running, items, seats=seats, watcher=screen)
+    names = [f"agent-{number}" for number in range(1, running.plan.agents + 1)]
+    times = clock(running.plan.data_dir, names, done.started_s, done.ended_s)
+    gas = gas_by_step(running.rpc, running.deployment)
+    return {**document(done, gas, times, devnet=running.devnet.kind), "explorer": running.api_url}
 
 
 def _built_in() -> Path:
@@ -143,26 +110,18 @@ def _built_in() -> Path:
     return Path(agent_runtime.model.__file__).parent / "demo_tasks.jsonl"
 
 
-def _fresh_folder(folder: Path) -> Path:
-    """Each demo is a new market in an empty folder; one that still runs is left alone."""
-    state = folder / "run.json"
-    if state.exists():
-        pid = int(json.loads(state.read_text()).get("pid", 0))
-        if _alive(pid):
-            raise Conflict(
-                f"a demo runs already in {folder} (process {pid})",
-                hint="wait for it, end it, or give another --data-dir",
-                code="demo.running",
-            )
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    return folder.resolve()
+def _writable(report: Path) -> None:
+    """Says before the run, not after it, that the report cannot be written."""
+    if not report.absolute().parent.is_dir() or report.is_dir():
+        raise UsageError(
+            f"the report cannot be written to {report}", hint="name a file in a folder that exists", code="demo.report"
+        )
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return pid > 0
+def _empty(folder: Path) -> None:
+    """Each demo is a new market: what a former one left is removed, but for the lock that we hold."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK_FILE:
+            path.unlink()

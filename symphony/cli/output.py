@@ -36,6 +36,7 @@ class Output:
         self.quiet = quiet
         self._stdout = stdout if stdout is not None else sys.stdout
         self._stderr = stderr if stderr is not None else sys.stderr
+        self._live: Any = None  # the console of a running spinner or bar: lines must go above it, through it
 
     def result(self, document: dict[str, Any], lines: Sequence[str], next_step: str = "") -> None:
         """The command's result: the document as JSON, or the lines as text with the next step below them."""
@@ -48,9 +49,15 @@ class Output:
             self._print(f"\nNext: {next_step}", self._stdout)
 
     def note(self, text: str) -> None:
-        """One line of progress on stderr."""
-        if not self.quiet:
+        """One line of progress on stderr, above a running spinner or bar."""
+        if self.quiet:
+            return
+        if self._live is None:
             self._print(text, self._stderr)
+        else:
+            from rich.text import Text
+
+            self._live.print(Text(text), soft_wrap=True)
 
     def error(self, error: SymphonyError) -> None:
         """An error: one JSON document on stdout, or a line and its hint on stderr."""
@@ -72,11 +79,19 @@ class Output:
         if not self.interactive:
             yield Spinner(None)
             return
+        with self.live() as console, console.status(what) as status:
+            yield Spinner(status)
+
+    @contextmanager
+    def live(self) -> Iterator[Any]:
+        """A rich console on stderr, for a spinner or bar of one's own; meanwhile notes go through it."""
         from rich.console import Console
 
-        console = Console(file=self._stderr, no_color="NO_COLOR" in os.environ, highlight=False)
-        with console.status(what) as status:
-            yield Spinner(status)
+        self._live = Console(file=self._stderr, no_color="NO_COLOR" in os.environ, highlight=False)
+        try:
+            yield self._live
+        finally:
+            self._live = None
 
     def _print(self, text: str, stream: TextIO) -> None:
         print(text, file=stream, flush=True)

@@ -14,7 +14,7 @@ from symphony.cli.hosting import MirroredStore, gateway
 from symphony.cli.output import Spinner
 from symphony.cli.session import MAX_CONTENT_BYTES, Session
 from symphony.cli.text import clean, format_wei
-from symphony_chain.errors import ChainUnavailable, NotFound, SymphonyError
+from symphony_chain.errors import ChainUnavailable, NotFound, SymphonyError, UnknownOutcome
 from symphony_chain.skills import DEFAULT_TAGS, unpack_word
 from symphony_chain.types import Task
 
@@ -62,6 +62,21 @@ def requester(session: Session, hosting: Hosting, spinner: Spinner) -> Iterator[
             session.rpc, deployment, sender, store, journal=journal, gateway_urls=urls, progress=told
         ) as opened:
             yield opened
+
+
+def post_once(opened: Requester, request: TaskRequest, key: str) -> PostedTask:
+    """Posts under an idempotency key; what cuts it off says how to repeat it without posting twice."""
+    again = (
+        f"repeat the command with --key {key}: it finds out what became of the task and never posts it twice"
+    )
+    try:
+        return opened.post(request, key)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted while posting", hint=again, key=key) from None
+    except (ChainUnavailable, UnknownOutcome) as error:
+        error.hint = f"{error.hint} {again}".strip()
+        error.context["key"] = key
+        raise
 
 
 def drive(opened: Requester, posted: PostedTask) -> Outcome:

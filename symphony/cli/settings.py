@@ -5,13 +5,13 @@ Reads two small files and opens no connection.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from symphony.cli.readjson import read_json
 from symphony_chain.config import DEFAULT_RPC_URL, default_data_dir, load_settings
 from symphony_chain.errors import InvalidInput, UsageError
 
@@ -89,8 +89,8 @@ def resolve(flags: Flags, environ: Mapping[str, str] = os.environ) -> Resolved:
 def _running(path: Path) -> dict[str, str]:
     """What a running `symphony up` says of itself; only its text fields."""
     try:
-        value: Any = json.loads(path.read_text())
-    except FileNotFoundError:
+        value: Any = read_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise _malformed(path, error) from error

@@ -15,7 +15,7 @@ import click
 from symphony.cli.amounts import DURATION, SKILL
 from symphony.cli.session import Session, options
 from symphony.cli.text import format_wei
-from symphony_chain.errors import Conflict
+from symphony_chain.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from agent_runtime.task_request import TaskRequest
@@ -92,7 +92,7 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
     """
     import secrets
 
-    from symphony.cli.posting import drive, outcome_document, outcome_lines, requester
+    from symphony.cli.posting import drive, outcome_document, outcome_lines, post_once, requester
     from symphony.cli.taskfile import read_task_file, task_request
 
     hosting, fields = _split(session, given)
@@ -104,10 +104,7 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
     if not hosting.mirrors:
         session.out.note("no --content-url: only agents that know this machine's gateway can read the task")
     with session.out.working("posting") as spinner, requester(session, hosting, spinner) as opened:
-        session.out.note(
-            f"key {used}: repeat the command with --key {used} if it is cut off before the task is posted"
-        )
-        posted = opened.post(request, used)
+        posted = post_once(opened, request, used)
         task_id = "0x" + posted.task_id.hex()
         session.out.note(f"task {task_id}")
         outcome = drive(opened, posted) if wait else None
@@ -136,7 +133,16 @@ def watch(session: Session, task_id: str, read_only: bool, timeout_s: int | None
 
     history = load_history(session.reader, resolve_task_id(session.reader, task_id))
     mine = not read_only and history.closed is None and _is_mine(session, history.task.requester)
-    document, lines = _drive_own(session, history, given) if mine else _look_on(session, history, timeout_s)
+    try:
+        document, lines = (
+            _drive_own(session, history, given) if mine else _look_on(session, history, timeout_s)
+        )
+    except NotFound as error:
+        if error.code != "task.no_specification" or history.awarded is None:
+            raise
+        document, lines = _look_on(
+            session, history, timeout_s
+        )  # awarded already: nothing is left for us to decide
     session.out.result(document, lines, f"symphony vote verify 0x{history.task_id.hex()[:12]}")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symphony.cli.amounts import parse_format
+from symphony.cli.readjson import read_json
 from symphony_chain.errors import InvalidInput, NotFound
 from symphony_chain.units import parse_duration, parse_ether
 
@@ -101,8 +102,8 @@ def read_task_file(path: Path) -> dict[str, Any]:
     if len(raw) > MAX_FILE_BYTES:
         raise _bad(path, f"it is larger than {MAX_FILE_BYTES} bytes")
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        value = read_json(raw)
+    except ValueError as error:
         raise _bad(path, f"it is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise _bad(path, "it must be one JSON object")

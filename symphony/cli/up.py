@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import click
 
-from symphony.cli.running import market_options, plan_of, until_interrupted
+from symphony.cli.running import market_options, only_market, plan_of, teller, until_interrupted
 from symphony.cli.session import Session, options
-from symphony_chain.errors import Conflict
+
+FIRST_TASK = (
+    'symphony task post --from devnet:0 --prompt "not ( True ) and ( True ) is" --format boolean '
+    "--skill boolean_expressions --yes"
+)
 
 
 @click.command()
@@ -20,22 +21,14 @@ from symphony_chain.errors import Conflict
 def up(session: Session, **market: Any) -> None:
     """Run a whole market here until Ctrl-C: chain, contracts, index, API and explorer, agents.
 
-    Other commands find it by themselves while it runs.
+    Other commands find it by themselves while it runs, from the same folder.
     """
     from symphony.supervisor import Supervisor
 
-    folder = session.settings.data_dir
-    folder.mkdir(parents=True, exist_ok=True)
-    _refuse_second(folder)
     out = session.out
-    with out.working("starting the market") as spinner:
-
-        def say(text: str) -> None:
-            out.note(text)
-            spinner.say(text)
-
-        running = Supervisor(plan_of(folder.resolve(), market), say)
-        with running:
+    with only_market(session.settings.data_dir) as folder:
+        plan = plan_of(folder, market)
+        with out.working("starting the market") as spinner, Supervisor(plan, teller(out, spinner)) as running:
             document = {
                 "explorer": running.api_url,
                 "rpc_url": running.devnet.url,
@@ -50,28 +43,8 @@ def up(session: Session, **market: Any) -> None:
                 f"chain      {running.devnet.url} ({running.devnet.kind})",
                 f"market     {running.deployment.market}",
                 f"agents     {', '.join(map(str, running.agent_ids))}",
-                "Ctrl-C ends it",
             ]
-            out.result(
-                document,
-                lines,
-                'symphony task post --from devnet:0 --prompt "not ( True ) and ( True ) is" --format boolean --skill boolean_expressions',
-            )
+            out.result(document, lines, f"in another terminal: {FIRST_TASK}")
             spinner.say("running; Ctrl-C ends it")
             until_interrupted(running)
-
-
-def _refuse_second(folder: Path) -> None:
-    from symphony.cli.demo import _alive
-
-    state = folder / "run.json"
-    if (
-        state.exists()
-        and _alive(pid := int(json.loads(state.read_text()).get("pid", 0)))
-        and pid != os.getpid()
-    ):
-        raise Conflict(
-            f"a market runs already in {folder} (process {pid})",
-            hint="use it, end it, or give another --data-dir",
-            code="up.running",
-        )
+            spinner.say("ending")

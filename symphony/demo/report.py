@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from symphony.demo.measure import Clock, StepGas
@@ -72,7 +73,7 @@ def failures(run: Run, report: dict[str, Any]) -> list[str]:
 
 
 def _money(run: Run) -> dict[str, Any]:
-    """Escrow in = pay + refund + burnt, task by task; and what the contract holds = what it owes."""
+    """Escrow in = pay + refund + burnt, task by task; refunds came back; and what the contract holds = what it owes."""
     paid = sum(r.outcome.paid_wei for r in run.results)
     refunded = sum(r.outcome.refund_wei for r in run.results)
     burnt = sum(r.outcome.burnt_wei for r in run.results)
@@ -87,34 +88,72 @@ def _money(run: Run) -> dict[str, Any]:
         "withdrawn_wei": str(run.withdrawn_wei),
         "held_wei": str(run.audit.held_wei),
         "owed_wei": str(run.audit.owed_wei),
-        "balanced": balanced and run.audit.held_wei == run.audit.owed_wei,
+        "balanced": balanced and run.withdrawn_wei == refunded and run.audit.held_wei == run.audit.owed_wei,
     }
 
 
 def lines(report: dict[str, Any]) -> list[str]:
-    """The report for a person."""
-    gas = ", ".join(f"{name} {step['mean']:,}" for name, step in report["gas_per_step"].items())
+    """The report for a person: one fact a line, then tables of families, gas and money."""
     money = report["money"]
-    total = int(money["paid_wei"])
+    accounted = "every wei accounted for" if money["balanced"] else "DOES NOT ADD UP"
+    ends = ", ".join(f"{report[end]} {end}" for end in ("settled", "inconclusive", "void", "expired") if report[end])
+    audit = report["audit"]
     out = [
-        f"tasks      {report['tasks']}: {report['settled']} settled, {report['inconclusive']} inconclusive, "
-        f"{report['void']} void, {report['expired']} expired",
-        f"accuracy   vote {report['vote_accuracy']:.1%} ({report['correct']} right), "
-        f"mean of single seats {report['seat_accuracy']:.1%}",
-        *(
-            f"           {name}: vote {f['vote']:.0%}, seats {f['seat']:.0%} of {f['tasks']} tasks"
-            for name, f in report["families"].items()
+        "",
+        *_facts(
+            ("tasks", f"{report['tasks']}: {ends}"),
+            ("vote", f"{report['vote_accuracy']:.1%} right ({report['correct']} of {report['tasks']})"),
+            ("single seats", f"{report['seat_accuracy']:.1%} right on average ({report['seats_revealed']} answers)"),
+            ("time", _time(report)),
+            ("money", f"paid {_wei(money['paid_wei'])}, back {_wei(money['refunded_wei'])}, burnt {_wei(money['burnt_wei'])}"),
+            ("", accounted),
+            ("gas", f"{report['gas_per_task']:,} per task"),
+            (
+                "audit",
+                f"{'holds' if report['audit_ok'] else 'FAILED'}: {audit['cells']:,} cells of {audit['rows']:,} rows "
+                "recomputed from the chain",
+            ),
         ),
-        f"gas        {report['gas_per_task']:,} per task; {gas}",
-        f"time       {report['wall_s']:.1f} s = thinking {report['thinking_s']:.1f} + chain {report['chain_s']:.1f} "
-        f"+ orchestration {report['orchestration_s']:.1f} ({report['overhead_fraction']:.1%})",
-        f"money      paid {format_wei(total)}, refunded {format_wei(int(money['refunded_wei']))}, "
-        f"burnt {format_wei(int(money['burnt_wei']))}; {'every wei accounted for' if money['balanced'] else 'DOES NOT ADD UP'}",
-        "payouts    " + ", ".join(f"agent {a} {format_wei(int(w))}" for a, w in report["payouts_wei"].items()),
-        f"audit      {'holds' if report['audit_ok'] else 'FAILED'}: {report['audit']['rows']} rows, "
-        f"{report['audit']['cells']} cells recomputed from the chain",
+        "",
+        *_columns(
+            ("family", "tasks", "vote", "seats"),
+            [(name, f["tasks"], f"{f['vote']:.0%}", f"{f['seat']:.0%}") for name, f in report["families"].items()],
+        ),
+        "",
+        *_columns(
+            ("step", "calls", "gas each"),
+            [(name, step["calls"], f"{step['mean']:,}") for name, step in report["gas_per_step"].items()],
+        ),
+        "",
+        *_columns(("agent", "paid"), [(agent, _wei(wei)) for agent, wei in report["payouts_wei"].items()]),
+        "",
     ]
-    return out + [f"NOT OK     {reason}" for reason in report["failures"]]
+    return out + [f"NOT OK: {reason}" for reason in report["failures"]]
+
+
+def _time(report: dict[str, Any]) -> str:
+    return (
+        f"{report['wall_s']:.1f} s = {report['thinking_s']:.1f} thinking + {report['chain_s']:.1f} waiting for blocks "
+        f"+ {report['orchestration_s']:.1f} ours ({report['overhead_fraction']:.1%})"
+    )
+
+
+def _wei(text: str) -> str:
+    return format_wei(int(text))
+
+
+def _facts(*facts: tuple[str, str]) -> list[str]:
+    return [f"{name:<14}{value}" for name, value in facts]
+
+
+def _columns(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """A table whose first column is words and whose others are numbers, set flush right."""
+    cells = [list(headers), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(headers))]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
+        for row in cells
+    ]
 
 
 def _families(run: Run) -> dict[str, dict[str, float]]:

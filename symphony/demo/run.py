@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from symphony.demo.board import STAGES
 from symphony.supervisor import Supervisor
 from symphony_chain.content import ContentStore
-from symphony_chain.errors import InvalidInput
+from symphony_chain.errors import ChainUnavailable, InvalidInput
 from symphony_chain.market import MarketClient
 from symphony_chain.rpc import wait_until
 from symphony_chain.skills import DEFAULT_TAGS, FULL_SCALE
 from symphony_chain.spec import answer_digest, canonical
 
 if TYPE_CHECKING:
+    from agent_runtime.chain_book import ChainBook
     from agent_runtime.model.datasets import TaskItem
-    from agent_runtime.requester import Outcome, Progress, TaskRequest
+    from agent_runtime.requester import Outcome, Progress, Requester, TaskRequest
     from indexer.report import AuditReport
 
 MAX_TASKS = 500
@@ -28,10 +30,13 @@ CEILING_WEI = 10**15
 STORE_BYTES = 1 << 30
 INDEX_DEADLINE_S = 120.0
 CLAIM_DEADLINE_S = 60.0
-#: Requests are for the demo's own gateway and chain; the windows bound what a silent agent can delay, nothing else.
-COMMIT_WINDOW_S = 300
+#: Windows bound what a silent agent can delay, nothing else: a task goes on as soon as every seat has acted.
 REVEAL_WINDOW_S = 120
 BID_WINDOW_S = 120
+#: Time to think: for the first task, and for each more that waits in the same agents' queues. Ten times what a slow laptop
+#: needs for the built-in model.
+COMMIT_WINDOW_S = 60
+COMMIT_WINDOW_PER_TASK_S = 12
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,19 @@ class Run:
     audit: AuditReport
 
 
+class Watcher(Protocol):
+    """Who is told how a run goes."""
+
+    def stage(self, step: Progress) -> None:
+        """A task has moved."""
+
+    def closed(self, result: Result) -> None:
+        """A task has ended."""
+
+    def phase(self, text: str) -> None:
+        """What is done after the last task."""
+
+
 def load(path: Path, limit: int | None) -> list[TaskItem]:
     """The tasks of a file: BIG-Bench-Hard JSON or our JSONL, at most MAX_TASKS."""
     from agent_runtime.model.datasets import load_tasks
@@ -92,8 +110,13 @@ def requirement(family: str) -> dict[str, int]:
     return dict.fromkeys(own or DEFAULT_TAGS, FULL_SCALE)
 
 
-def request_of(item: TaskItem, seats: int, agents: int) -> TaskRequest:
-    """The request for one item."""
+def commit_window_s(wave: int) -> int:
+    """Time to think for a wave of so many tasks."""
+    return COMMIT_WINDOW_S + COMMIT_WINDOW_PER_TASK_S * wave
+
+
+def request_of(item: TaskItem, seats: int, agents: int, wave: int) -> TaskRequest:
+    """The request for one item of a wave of so many."""
     from agent_runtime.requester import TaskRequest
 
     return TaskRequest(
@@ -104,32 +127,37 @@ def request_of(item: TaskItem, seats: int, agents: int) -> TaskRequest:
         ceiling_wei=CEILING_WEI,
         title=f"{item.family} {item.id}"[:80],
         bid_window_s=BID_WINDOW_S,
-        commit_window_s=COMMIT_WINDOW_S,
+        commit_window_s=commit_window_s(wave),
         reveal_window_s=REVEAL_WINDOW_S,
         give_up="expire",
     )
 
 
-def run(
-    market: Supervisor, items: Sequence[TaskItem], *, seats: int, progress: Callable[[Progress], None]
-) -> Run:
+def run(market: Supervisor, items: Sequence[TaskItem], *, seats: int, watcher: Watcher) -> Run:
     """Sends every item through a running market.
 
     Raises:
-        Failure: a process of the market ended. ChainUnavailable: the chain is away or stands still.
+        SymphonyError: what `Supervisor.check` raises, if a process of the market ended. ChainUnavailable: the chain is away or
+        stands still.
     """
+    try:
+        return _run(market, items, seats, watcher)
+    except ChainUnavailable:
+        market.check()  # says more, where the chain is our own and has ended
+        raise
+
+
+def _run(market: Supervisor, items: Sequence[TaskItem], seats: int, watcher: Watcher) -> Run:
     from agent_runtime.requester import Requester
     from indexer.audit import audit
 
-    first_answer: list[float] = []
-
-    def watch(step: Progress) -> None:
-        market.check()
-        if step.stage in ("settled", "inconclusive") and not first_answer:
-            first_answer.append(time.time())
-        progress(step)
-
     data = market.plan.data_dir
+    ledger = _Ledger(watcher)
+
+    def pause(seconds: float) -> None:
+        market.check()  # nobody waits for a process that has ended
+        time.sleep(seconds)
+
     started_s = time.time()
     with (
         ContentStore(data / "content", max_bytes=STORE_BYTES) as store,
@@ -140,32 +168,53 @@ def run(
             store,
             journal=data / "requester.sqlite",
             gateway_urls=(market.api_url,),
-            progress=watch,
+            progress=ledger.take,
+            sleep=pause,
         ) as requester,
     ):
-        outcomes: list[Outcome] = []
         for start in range(0, len(items), WAVE):
-            wave = items[start : start + WAVE]
-            requests = [
-                (request_of(item, seats, market.plan.agents), f"demo/{start + index}/{item.id}")
-                for index, item in enumerate(wave)
-            ]
-            outcomes += requester.drive_all(requester.post_all(requests))
+            _send(requester, items[start : start + WAVE], start, seats, market.plan.agents, ledger)
         ended_s = time.time()
+        watcher.phase("waiting for the agents' claims")
         _wait_for_claims(market)
         withdrawn_wei = requester.withdraw()
+    watcher.phase("recomputing everything from the chain")
     _wait_for_index(market)
     report = audit(market.rpc, market.deployment, market.db_url)
-    results = [Result(item, outcome) for item, outcome in zip(items, outcomes, strict=True)]
-    return Run(
-        results,
-        started_s,
-        ended_s,
-        first_answer[0] if first_answer else None,
-        CEILING_WEI * min(seats, market.plan.agents),
-        withdrawn_wei,
-        report,
-    )
+    escrow_wei = CEILING_WEI * min(seats, market.plan.agents)
+    return Run(ledger.results, started_s, ended_s, ledger.first_answer_s, escrow_wei, withdrawn_wei, report)
+
+
+class _Ledger:
+    """Hands progress on with the results in it, and notes when the first answer came."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.results: list[Result] = []
+        self.first_answer_s: float | None = None
+        self.items: dict[str, TaskItem] = {}
+        self.book: ChainBook | None = None
+        self._watcher = watcher
+
+    def take(self, step: Progress) -> None:
+        from agent_runtime.requester_outcome import outcome_of
+
+        self._watcher.stage(step)
+        if step.stage in STAGES or self.book is None:
+            return
+        if self.first_answer_s is None and step.stage in ("settled", "inconclusive"):
+            self.first_answer_s = time.time()
+        view = self.book.task(step.task_id)
+        assert view is not None  # the step was read from this book
+        self._watcher.closed(Result(self.items[step.key], outcome_of(view, self.book)))
+
+
+def _send(requester: Requester, wave: Sequence[TaskItem], start: int, seats: int, agents: int, ledger: _Ledger) -> None:
+    """Posts a wave of tasks and drives them to their end."""
+    keys = [f"demo/{start + index}/{item.id}" for index, item in enumerate(wave)]
+    ledger.items, ledger.book = dict(zip(keys, wave, strict=True)), requester.view.book
+    requests = [(request_of(item, seats, agents, len(wave)), key) for item, key in zip(wave, keys, strict=True)]
+    outcomes = requester.drive_all(requester.post_all(requests))
+    ledger.results += [Result(item, outcome) for item, outcome in zip(wave, outcomes, strict=True)]
 
 
 def _wait_for_claims(market: Supervisor) -> None:

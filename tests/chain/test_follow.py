@@ -79,14 +79,12 @@ def test_reorg_beyond_finality_is_refused_and_drops_nothing() -> None:
     assert tracker.tip == ours[-1]
 
 
-def test_finality_counts_from_the_highest_head_seen_also_while_catching_up() -> None:
-    tracker = HeadTracker(finality_depth=4)
-    ours = chain(50)
-    tracker.see_head(ours[-1])
-    for decision in tracker.offer(ours[:10]):
-        tracker.commit(decision)
-    with pytest.raises(ReorgBeyondFinality):
-        tracker.offer(chain(50, salt="b", base=ours[:9])[5:])
+def test_a_tip_orphaned_during_a_long_absence_is_dropped_all_the_same() -> None:
+    ours = chain(20)
+    tracker = HeadTracker(finality_depth=4, window=ours[15:])
+    theirs = chain(500, salt="b", base=ours[:18])
+    assert tracker.see_head(theirs[-1])
+    assert tracker.offer(theirs[15:20]) == [Rollback(17)]
 
 
 def test_shorter_rival_chain_is_node_behind() -> None:
@@ -217,6 +215,7 @@ class Mirror:
         self.first_block = first_block
         self.blocks: dict[int, Block] = {}
         self.logs: dict[int, tuple[int, ...]] = {}
+        self.highest = first_block - 1
 
     def take(self, step: Applied | RolledBack) -> None:
         if isinstance(step, RolledBack):
@@ -228,6 +227,7 @@ class Mirror:
         for item in step.blocks:
             assert item.block.number not in self.blocks, "applied twice"
             self.blocks[item.block.number] = item.block
+            self.highest = max(self.highest, item.block.number)
             self.logs[item.block.number] = tuple(log.log_index for log in item.logs)
 
     def cursor(self, depth: int) -> Cursor:
@@ -274,7 +274,9 @@ def simulate(seed: int, rounds: int) -> int:
                     raise ChainUnavailable("the consumer failed before it stored the step")
                 mirror.take(step)
         except ReorgBeyondFinality:
-            # Several reorganisations during one poll may add up; then nothing may have been dropped too deep.
+            # Several reorganisations during one poll may add up; the refusal must be due, and drop nothing.
+            shared = [n for n, block in mirror.blocks.items() if node.blocks[n : n + 1] == [block]]
+            assert max(shared, default=first - 1) < mirror.highest - depth
             return 0
         except ChainUnavailable:
             current = follower()

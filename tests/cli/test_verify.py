@@ -12,11 +12,12 @@ from eth_abi import abi as eth_abi
 from symphony.verify import RpcReader, load_history, verify_task
 from symphony.verify.history import topic
 from symphony.verify.reader import Topics
-from symphony_chain.abi import MARKET, REGISTRY, signatures
+from symphony_chain.abi import MARKET, REGISTRY, encode, function, signatures
 from symphony_chain.deploy import Deployment
+from symphony_chain.market import encode_multicall
 from symphony_chain.rpc import Log, Receipt, Tx
 from symphony_chain.types import State
-from tests.cli.conftest import World
+from tests.cli.conftest import World, invoke
 from tests.indexer.scenario import Posted
 
 Alter = Callable[[Log], Log]
@@ -225,3 +226,53 @@ def test_an_outcome_that_the_contract_denies_is_found(world: World) -> None:
 
     receipt = verify_task(Denying(reader(world), lambda log: log), posted.task_id)
     assert "the contract agrees on the outcome" in {check.name for check in receipt.mismatches}
+
+
+class Relayed(LyingReader):
+    """The award as a relayer may send it: inside a batch, or through a contract of its own."""
+
+    def __init__(self, honest: RpcReader, wrap: Callable[[Tx], Tx]) -> None:
+        super().__init__(honest, lambda log: log)
+        self._wrap = wrap
+
+    def transaction(self, tx_hash: bytes) -> Tx | None:
+        tx = super().transaction(tx_hash)
+        return self._wrap(tx) if tx else None
+
+
+def test_an_award_inside_a_batch_is_read(world: World) -> None:
+    posted = world.scenario.posted[0]
+    batched = Relayed(reader(world), lambda tx: replace(tx, data=encode_multicall([b"\1\2\3\4", tx.data])))
+    receipt = verify_task(batched, posted.task_id)
+    assert receipt.ok and "price is the highest seated ask" not in {check.name for check in receipt.unchecked}
+
+
+def test_an_award_through_another_contract_is_said_to_be_unreadable(world: World) -> None:
+    posted = world.scenario.posted[0]
+    receipt = verify_task(Relayed(reader(world), lambda tx: replace(tx, to="0x" + "22" * 20)), posted.task_id)
+    assert receipt.ok and "price is the highest seated ask" in {check.name for check in receipt.unchecked}
+
+
+def test_bids_whose_signatures_are_not_the_wallets_are_found(world: World) -> None:
+    posted = world.scenario.posted[0]
+
+    def forge(tx: Tx) -> Tx:
+        if tx.data[:4] != function(MARKET, "award").hash[:4]:
+            return tx
+        task, bids, signature = eth_abi.decode(function(MARKET, "award").types, tx.data[4:])
+        forged = [(*bid[:4], bytes(65)) for bid in bids]
+        return replace(tx, data=encode(MARKET, "award", task, forged, signature))
+
+    receipt = verify_task(Relayed(reader(world), forge), posted.task_id)
+    assert "bid is signed, in time and under the ceiling" in {check.name for check in receipt.mismatches}
+
+
+def test_a_receipt_that_does_not_hold_exits_with_4(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    alter, honest = with_value("TaskSettled", MARKET, "results", more_pay), RpcReader.logs
+    monkeypatch.setattr(RpcReader, "logs", lambda self, *args: [alter(log) for log in honest(self, *args)])
+    task_id = "0x" + world.scenario.posted[0].task_id.hex()
+    done = invoke("vote", "verify", task_id, "--json", *world.chain)
+    assert done.code == 4 and not done.json["ok"] and done.error["code"] == "vote.mismatch"
+    assert {"pay", "event is in its transaction's receipt"} <= set(done.error["context"]["failed"])
+    text = invoke("vote", "verify", task_id, *world.chain)
+    assert text.code == 4 and "DOES NOT HOLD" in text.out and "FAIL pay (seat 0)" in text.out

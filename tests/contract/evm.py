@@ -97,11 +97,11 @@ class Evm:
         )
         return self._run(message)
 
-    def create(self, sender: str, code: bytes) -> str:
-        """Deploys a contract and returns its address."""
+    def create(self, sender: str, code: bytes, at: str | None = None) -> str:
+        """Deploys a contract (at a wished address: this is no real chain) and returns its address."""
         nonce = self._state.get_nonce(_bytes(sender))
         self._state.increment_nonce(_bytes(sender))
-        address = keccak(b"create" + _bytes(sender) + bytes([nonce]))[12:]
+        address = _bytes(at) if at else keccak(b"create" + _bytes(sender) + bytes([nonce]))[12:]
         message = Message(
             gas=GAS,
             to=CREATE_CONTRACT_ADDRESS,

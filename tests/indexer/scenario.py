@@ -114,6 +114,11 @@ class Scenario:
         for _ in range(count):
             self.rpc.call("evm_mine")
 
+    def fill(self, count: int) -> None:
+        """Blocks that no empty block can equal: one deposit of one wei each."""
+        for _ in range(count):
+            self.market(self.stranger, market.encode_deposit(self.stranger.address), 1)
+
     # --- agents ---
 
     def register(self, key: LocalAccount, lanes: dict[int, int], wallet: LocalAccount | None = None) -> Agent:

@@ -31,6 +31,7 @@ def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_tables_equal_a_rebuild_after_a_reorg(chain: Scenario, tmp_path: Path, state: str, depth: int) -> None:
     url = database(tmp_path)
     with Indexer(chain.rpc, chain.deployment, url) as indexer:
+        chain.fill(depth)  # empty blocks could be mined again as they were, and then nothing is orphaned
         chain.to_state(state)
         before = indexer.sync_once()
         orphaned = indexer.digest()
@@ -72,6 +73,31 @@ def test_a_restart_amid_a_reorg_ends_the_same(chain: Scenario, tmp_path: Path) -
     with Indexer(chain.rpc, chain.deployment, url, batch_blocks=2) as indexer:
         assert indexer.sync_once().dropped == 5
         assert indexer.digest() == fresh_digest(chain, tmp_path)
+
+
+def test_a_tip_orphaned_during_a_long_absence_is_repaired(chain: Scenario, tmp_path: Path) -> None:
+    url = database(tmp_path)
+    chain.to_state("committed")
+    with Indexer(chain.rpc, chain.deployment, url) as indexer:
+        indexer.sync_once()
+    chain.rpc.call("anvil_reorg", 2, [])
+    chain.mine(80)
+    with Indexer(chain.rpc, chain.deployment, url) as indexer:
+        assert indexer.sync_once().dropped == 2
+        assert indexer.digest() == fresh_digest(chain, tmp_path)
+
+
+def test_blocks_read_as_final_while_catching_up_stay(chain: Scenario, tmp_path: Path) -> None:
+    chain.fill(30)
+    first = chain.rpc.block_number() - 25
+    url = database(tmp_path)
+    with Indexer(chain.rpc, chain.deployment, url, finality_depth=8, batch_blocks=first + 1) as indexer:
+        indexer._take(next(iter(indexer._new_follower().poll())))
+        before = indexer.digest()
+        chain.rpc.call("anvil_reorg", 28, [])
+        with pytest.raises(ReorgBeyondFinality):
+            indexer.sync_once()
+        assert indexer.digest() == before
 
 
 def test_beyond_finality_stops_and_a_rebuild_repairs(chain: Scenario, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def config_for(devnet: Devnet, bank: Bank, deployment: Deployment, buyer: Buyer,
 
 
 def question(text: str = "What is 19 + 23?", **changes: object) -> TaskRequest:
-    """A request that the scripted engine can answer; windows are in block time, which runs fast here."""
+    """A request that the scripted engine can answer; tests that wait for a window's end `jump`."""
     fields: dict[str, object] = {
         "prompt": text,
         "answer_format": {"type": "integer"},
@@ -149,6 +149,11 @@ def question(text: str = "What is 19 + 23?", **changes: object) -> TaskRequest:
         "reveal_window_s": 60,
     }
     return TaskRequest(**(fields | changes))  # type: ignore[arg-type]
+
+
+def jump(rpc: Rpc, seconds: int) -> None:
+    """Moves the chain's clock on; blocks from now on are that much later."""
+    rpc.call("evm_increaseTime", seconds)
 
 
 def eventually(condition: Callable[[], object], deadline_s: float = 60.0, what: str = "the condition") -> None:

@@ -42,7 +42,11 @@ class RunningWorker:
             self.error = error
 
     def __enter__(self) -> RunningWorker:
-        self.worker.start()
+        try:
+            self.worker.start()
+        except BaseException:
+            self._rpc.close()
+            raise
         self._thread.start()
         return self
 

@@ -21,7 +21,7 @@ from symphony_chain.spec import Registration, Trace, answer_digest
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 from symphony_chain.types import State
-from tests.runtime.conftest import Buyer, ConfigFor, eventually, question
+from tests.runtime.conftest import Buyer, ConfigFor, eventually, jump, question
 from tests.runtime.people import RunningWorker, keys_of
 from tests.runtime.scripted import ScriptedEngine, add_up
 
@@ -111,9 +111,13 @@ def test_a_seat_that_fails_to_think_does_not_commit(
         RunningWorker(config_for("ada"), ScriptedEngine(add_up)),
         RunningWorker(config_for("bob"), ScriptedEngine(add_up)),
         RunningWorker(lame, ScriptedEngine(broken)) as worker,
+        ThreadPoolExecutor(1) as pool,
     ):
-        posted = buyer.requester.post(question(commit_window_s=40), "no-show")
-        outcome = buyer.requester.drive(posted)
+        posted = buyer.requester.post(question(), "no-show")
+        driven = pool.submit(buyer.requester.drive, posted)
+        eventually(lambda: any(p.stage == "committed" and p.detail["count"] == 2 for p in buyer.log), what="two commits")
+        jump(rpc, 200)
+        outcome = driven.result()
         agent_id = worker.worker.agent_id
     assert outcome.state is State.SETTLED and outcome.answer == "42"
     absent = [seat for seat in outcome.seats if not seat.revealed]
@@ -128,9 +132,12 @@ def test_a_seat_that_fails_to_think_does_not_commit(
 def test_too_few_bids_give_the_money_back(
     give_up: str, state: State, buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment
 ) -> None:
-    with RunningWorker(config_for("ada"), ScriptedEngine(add_up)):
-        posted = buyer.requester.post(question(bid_window_s=20, min_seats=2, give_up=give_up), give_up)
-        outcome = buyer.requester.drive(posted)
+    with RunningWorker(config_for("ada"), ScriptedEngine(add_up)), ThreadPoolExecutor(1) as pool:
+        posted = buyer.requester.post(question(min_seats=2, give_up=give_up), give_up)
+        driven = pool.submit(buyer.requester.drive, posted)
+        eventually(lambda: any(p.stage == "bids" for p in buyer.log), what="the only bid")
+        jump(rpc, 100)
+        outcome = driven.result()
     assert outcome.state is state and outcome.seats == ()
     assert outcome.refund_wei == posted.task.escrow_wei
     _money_adds_up(buyer, outcome, posted, rpc, deployment)
@@ -171,7 +178,7 @@ def test_doppelganger_on_start_and_while_running(
     def stolen() -> None:
         """While we think, the thief commits."""
         if not seen:
-            view = next(v for v in buyer.requester.view.book.tasks() if v.award is not None)
+            view = next(v for v in buyer.requester.view.book.tasks() if v.award is not None and not v.closed)
             seen.append(view.task_id)
             with TxJournal(tmp_path / "thief.sqlite") as journal:
                 data = encode_commit(view.task_id, 0, b"\x01" * 32)
@@ -181,11 +188,12 @@ def test_doppelganger_on_start_and_while_running(
     worker = RunningWorker(config, slow)
     with ThreadPoolExecutor(1) as pool:
         worker.__enter__()
-        posted = buyer.requester.post(question(k=1, commit_window_s=60, reveal_window_s=10), "theft")
+        posted = buyer.requester.post(question(k=1), "theft")
         driven = pool.submit(buyer.requester.drive, posted)
         eventually(worker.ended, what="the worker's stop")
         worker.stop()
         assert isinstance(worker.error, Doppelganger) and "restore the database" in worker.error.hint
+        jump(rpc, 400)
         assert driven.result().state is State.VOID
 
     owner, operator = keys_of(config)
@@ -230,30 +238,45 @@ def test_requester_restarts_from_its_journal(
     assert outcome.state is State.SETTLED and reused.value.code == "requester.key_reused"
 
 
-def test_refusals_have_reason_codes(buyer: Buyer, config_for: ConfigFor) -> None:
+def test_refusals_have_reason_codes(buyer: Buyer, config_for: ConfigFor, rpc: Rpc) -> None:
     config = config_for("ada")
-    with RunningWorker(config, ScriptedEngine(add_up)):
-        requests = [
-            (question(skills={"navigate": 10_000}, min_match_bps=5_000, bid_window_s=15), "match"),
-            (question(ceiling_wei=1, bid_window_s=15), "price"),
-            (question("word " * 2_000, bid_window_s=15), "long"),
-            (question(bond_wei=10**9, bid_window_s=15), "bond"),
-        ]
-        posted = buyer.requester.post_all(requests)
+    requests = {
+        "match_low": question(skills={"navigate": 10_000}, min_match_bps=5_000),
+        "price_low": question(ceiling_wei=1),
+        "prompt_too_long": question("word " * 2_000),
+        "bond_unfunded": question(bond_wei=10**9),
+    }
+    with (
+        RunningWorker(config, ScriptedEngine(add_up)),
+        WorkerStore(config.record_path, clock=float, read_only=True) as record,
+    ):
+        posted = buyer.requester.post_all([(request, reason) for reason, request in requests.items()])
+
+
+        def reasons() -> list[str]:
+            return [d.reason for item in posted if (d := record.decision(item.task_id)) is not None]
+
+        eventually(lambda: reasons() == list(requests), what=f"the four refusals, not {reasons()}")
+        jump(rpc, 100)
         outcomes = buyer.requester.drive_all(posted)
     assert [outcome.state for outcome in outcomes] == [State.CANCELLED] * 4
-    with WorkerStore(config.record_path, clock=float, read_only=True) as record:
-        reasons = [record.decision(item.task_id) for item in posted]
-    codes = [decision.reason for decision in reasons if decision]
-    assert codes == ["match_low", "price_low", "prompt_too_long", "bond_unfunded"]
 
 
-def test_an_unreachable_specification_is_refused(buyer: Buyer, config_for: ConfigFor) -> None:
+def test_an_unreachable_specification_is_refused(
+    buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment, tmp_path
+) -> None:
     config = config_for("ada", content_urls=("http://127.0.0.1:9",))
-    buyer.requester._gateway_urls = ("http://127.0.0.1:9",)
-    with RunningWorker(config, ScriptedEngine(add_up)):
-        posted = buyer.requester.post(question(bid_window_s=15), "nowhere")
-        assert buyer.requester.drive(posted).state is State.CANCELLED
-    with WorkerStore(config.record_path, clock=float, read_only=True) as record:
+    with (
+        RunningWorker(config, ScriptedEngine(add_up)),
+        WorkerStore(config.record_path, clock=float, read_only=True) as record,
+        ContentStore(tmp_path / "unserved", max_bytes=1 << 20) as store,
+        TxJournal(buyer.folder / "tx.sqlite") as journal,
+        Requester(
+            rpc, deployment, TxSender(rpc, buyer.account, journal), store, journal=tmp_path / "requester.sqlite"
+        ) as silent,
+    ):
+        posted = silent.post(question(), "nowhere")
+        eventually(lambda: record.decision(posted.task_id), what="the refusal")
         decision = record.decision(posted.task_id)
+        silent.cancel(posted.task_id)
     assert decision is not None and decision.reason == "spec_unavailable"

@@ -1,0 +1,191 @@
+"""The pages in Chromium: they render, stay within their policy, come alive over the stream, and foreign text is inert."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.api.server import served
+from tests.api.world import World
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
+WAIT_MS = 20_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+class Tab:
+    """A tab that remembers what went wrong in it."""
+
+    def __init__(self, browser: Any, url: str, **context: Any) -> None:
+        self.url = url
+        self.context = browser.new_context(**context)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(WAIT_MS)
+        self.faults: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def go(self, path: str) -> Any:
+        answer = self.page.goto(self.url + path)
+        self.page.wait_for_selector("body[data-live=yes]")
+        return answer
+
+
+@pytest.fixture
+def tab(browser: Any, told_url: str) -> Iterator[Tab]:
+    opened = Tab(browser, told_url)
+    yield opened
+    opened.context.close()
+
+
+@pytest.fixture(scope="module")
+def told_url(told: World) -> Iterator[str]:
+    with served(told.settings) as (url, _):
+        yield url
+
+
+def paths(told: World) -> list[str]:
+    tasks = [f"/tasks/0x{posted.task_id.hex()}" for posted in told.tasks.values()]
+    fixed = ["/", "/tasks", "/tasks?state=settled", "/agents", "/agents/1", "/agents/4", "/blocks", "/blocks/20"]
+    return [*fixed, "/problems/input.invalid", *tasks]
+
+
+def test_every_page_renders_clean(tab: Tab, told: World) -> None:
+    for path in paths(told):
+        assert tab.go(path).status == 200
+        assert tab.page.locator("h1").count() == 1
+        assert tab.page.locator("#pill.ok").count() == 1
+    assert tab.faults == []
+    assert all(url.startswith(tab.url) for url in tab.requests), "a page asked another host"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_wider_than_the_window(browser: Any, told: World, told_url: str, width: int) -> None:
+    tab = Tab(browser, told_url, viewport={"width": width, "height": 800}, color_scheme="dark")
+    for path in paths(told):
+        tab.go(path)
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= width, path
+    tab.context.close()
+
+
+def test_links_lead_somewhere(tab: Tab, told: World) -> None:
+    seen: set[str] = set()
+    for path in ("/", f"/tasks/0x{told.tasks['settled'].task_id.hex()}", "/agents/1"):
+        tab.go(path)
+        seen |= set(tab.page.eval_on_selector_all("a[href^='/']", "nodes => nodes.map(n => n.getAttribute('href'))"))
+    assert len(seen) > 20
+    for href in seen:
+        answer = tab.context.request.get(tab.url + href)
+        # Traces of this world were never stored; everything else is there.
+        assert answer.status == 200 or href.startswith("/ipfs/"), href
+
+
+def test_task_page_tells_the_story(tab: Tab, told: World) -> None:
+    tab.go(f"/tasks/0x{told.tasks['no_show'].task_id.hex()}")
+    text = tab.page.inner_text("main")
+    for words in ("One of the three will not answer.", "Carl", "won", "Never revealed", "no-show", "burnt", "Seats awarded"):
+        assert words in text
+    quorum, bar = (tab.page.locator(f".votes li.won {part}").first for part in (".quorum", ".fill"))
+    assert float(bar.get_attribute("width")) >= float(quorum.get_attribute("x1"))
+    assert tab.page.locator(".timeline li.soft, .timeline li.final").count() == 10
+    hrefs = tab.page.eval_on_selector_all(".timeline a[href^='/tx/']", "nodes => nodes.map(n => n.getAttribute('href'))")
+    events = tab.context.request.get(f"{tab.url}/v1/tasks/0x{told.tasks['no_show'].task_id.hex()}/timeline").json()["items"]
+    assert hrefs == [f"/tx/{event['tx_hash']}" for event in events]
+
+
+def test_hostile_text_is_inert(tab: Tab, told: World) -> None:
+    hostile = f"0x{told.tasks['hostile'].task_id.hex()}"
+    for path in (f"/tasks/{hostile}", "/", "/tasks", "/agents", "/agents/4"):
+        tab.go(path)
+        assert "owned" not in tab.page.title() or "<script>" in tab.page.title()
+        assert tab.page.locator("main script, main img, main b:text('bold')").count() == 0
+        shown = tab.page.inner_text("main")
+        assert not any(char in shown for char in "\u202e\u2066\x07\x1b")
+    tab.go(f"/tasks/{hostile}")
+    shown = tab.page.inner_text("main")
+    assert "<script>document.title='owned'</script>" in shown and "⟨U+202E⟩" in shown and "{{7*7}}" in shown
+    assert tab.faults == []
+
+
+def test_live_update_arrives(browser: Any, live: World) -> None:
+    with served(live.settings) as (url, _):
+        tab = Tab(browser, url)
+        tab.go("/")
+        before = tab.page.inner_text("#stats")
+        posted = live.scenario.post()
+        live.index()
+        tab.page.wait_for_selector(f"#latest a[href='/tasks/0x{posted.task_id.hex()}']")
+        tab.page.wait_for_function("text => document.getElementById('stats').innerText !== text", arg=before)
+        tab.go(f"/tasks/0x{posted.task_id.hex()}")
+        assert tab.page.locator("#bids").count() == 0
+        live.scenario.seat_all(posted)
+        live.index()
+        tab.page.wait_for_selector("#task-head .s-awarded")
+        tab.page.wait_for_selector("#bids")
+        live.scenario.commit(posted, ["7", "7", "8"])
+        live.scenario.reveal(posted, [0, 1, 2])
+        live.scenario.settle(posted)
+        live.index()
+        tab.page.wait_for_selector("#vote .won")
+        assert "7" in tab.page.inner_text("#vote .won .answer")
+        pill = tab.page.inner_text("#pill-block")
+        live.scenario.mine(1)
+        live.index()
+        tab.page.wait_for_function("text => document.getElementById('pill-block').innerText !== text", arg=pill)
+        assert tab.faults == []
+        tab.context.close()
+
+
+def test_reorg_is_told(browser: Any, live: World) -> None:
+    with served(live.settings) as (url, _):
+        tab = Tab(browser, url)
+        live.scenario.mine(2)
+        posted = live.scenario.post()
+        live.index()
+        tab.go("/")
+        tab.page.wait_for_selector(f"#latest a[href='/tasks/0x{posted.task_id.hex()}']")
+        # The stream must have seen the old head before the chain changes under it.
+        tab.page.wait_for_selector("#pill.live")
+        live.scenario.rpc.call("anvil_reorg", 2, [])
+        live.index()
+        tab.page.wait_for_selector("#notice:not([hidden])")
+        tab.page.wait_for_selector(f"#latest a[href='/tasks/0x{posted.task_id.hex()}']", state="detached")
+        tab.context.close()
+
+
+def test_search_and_copy(tab: Tab, told: World) -> None:
+    posted = told.tasks["settled"]
+    for query, path in (
+        ("0x" + posted.task_id.hex(), f"/tasks/0x{posted.task_id.hex()}"),
+        (told.scenario.agents[0].owner.address, "/agents/1"),
+        ("20", "/blocks/20"),
+    ):
+        tab.go("/")
+        tab.page.fill("input[name=q]", query)
+        tab.page.press("input[name=q]", "Enter")
+        tab.page.wait_for_url("**" + path)
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.go(f"/tasks/0x{posted.task_id.hex()}")
+    tab.page.locator(".crumbs .copy").dispatch_event("click")
+    tab.page.wait_for_selector(".crumbs .copy.done")
+    assert tab.page.evaluate("navigator.clipboard.readText()") == "0x" + posted.task_id.hex()
+
+
+def test_error_pages(tab: Tab) -> None:
+    for path, status in (("/nothing", 404), ("/agents/999", 404), ("/tasks/0x1", 400), ("/search?q=zzz", 404)):
+        assert tab.page.goto(tab.url + path).status == status
+        assert tab.page.inner_text(".lost .code") == str(status)

@@ -1,0 +1,187 @@
+"""Reading: every object of a played market, with its block, its firmness and its money to the wei."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from symphony_chain.did import validate_did_document
+from symphony_chain.market import MarketClient
+from symphony_chain.model.tally import ANSWER_BYTES
+from tests.api.world import NAMES, World
+
+
+def get(client: TestClient, path: str, status: int = 200) -> Any:
+    answer = client.get(path)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def task_id(told: World, name: str) -> str:
+    return "0x" + told.tasks[name].task_id.hex()
+
+
+def test_states_are_the_contracts(client: TestClient, told: World) -> None:
+    market = MarketClient(told.scenario.rpc, told.scenario.deployment.market)
+    for posted in told.scenario.posted:
+        shown = get(client, f"/v1/tasks/0x{posted.task_id.hex()}")
+        assert shown["state"] == market.state(posted.task_id).name.lower()
+        assert shown["params"] == posted.task.as_json()
+
+
+def test_lists_page_through_everything_once(client: TestClient, told: World) -> None:
+    seen: list[str] = []
+    url = "/v1/tasks?limit=3"
+    while url:
+        page = get(client, url)
+        seen += [item["id"] for item in page["items"]]
+        url = page["next_url"]
+    assert seen == ["0x" + posted.task_id.hex() for posted in reversed(told.scenario.posted)]
+
+
+@pytest.mark.parametrize("state", ["settled", "inconclusive", "expired", "cancelled", "awarded", "revealing", "open"])
+def test_filter_by_state(client: TestClient, told: World, state: str) -> None:
+    items = get(client, f"/v1/tasks?state={state}&limit=100")["items"]
+    assert items and {item["state"] for item in items} == {state}
+    assert len(items) == get(client, "/v1/stats")["tasks_by_state"][state]
+
+
+def test_filter_by_agent_and_requester(client: TestClient, told: World) -> None:
+    assert len(get(client, "/v1/tasks?agent=4&limit=100")["items"]) == 0
+    first = get(client, "/v1/tasks?agent=1&limit=100")["items"]
+    assert task_id(told, "open") not in {item["id"] for item in first} and len(first) > 5
+    mine = get(client, f"/v1/tasks?limit=100&requester={told.scenario.requester.address.lower()}")["items"]
+    assert len(mine) == len(told.scenario.posted)
+
+
+def test_every_object_names_its_block(client: TestClient, told: World) -> None:
+    rpc = told.scenario.rpc
+
+    def check(value: Any) -> int:
+        found = 0
+        if isinstance(value, dict):
+            if "finality" in value:
+                assert value["finality"] in ("pending", "soft", "final")
+                block = rpc.get_block(value["block"]["number"])
+                assert block is not None and value["block"]["hash"] == "0x" + block.hash.hex()
+                found += 1
+            found += sum(check(item) for item in value.values())
+        if isinstance(value, list):
+            found += sum(check(item) for item in value)
+        return found
+
+    tip = rpc.block_number()
+    for path in ("/v1/tasks", "/v1/agents", "/v1/blocks", "/v1/agents/1", f"/v1/tasks/{task_id(told, 'settled')}"):
+        assert check(get(client, path)) > 0
+    assert get(client, f"/v1/blocks/{tip}")["finality"] == "soft"
+    assert get(client, f"/v1/blocks/{tip - 64}")["finality"] == "final"
+    assert get(client, f"/v1/blocks/{tip - 63}")["finality"] == "soft"
+
+
+def test_vote_is_what_the_contract_counted(client: TestClient, told: World) -> None:
+    vote = get(client, f"/v1/tasks/{task_id(told, 'settled')}/vote")
+    record = get(client, f"/v1/tasks/{task_id(told, 'settled')}")
+    winner = next(answer for answer in vote["answers"] if answer["winner"])
+    assert (winner["weight"], vote["total_weight"]) == (record["winner_weight"], record["total_weight"])
+    assert winner["answer"] == "9" and winner["supporters"] == [1, 2, 3]
+    split = get(client, f"/v1/tasks/{task_id(told, 'inconclusive')}/vote")
+    assert not any(answer["winner"] for answer in split["answers"]) and len(split["answers"]) == 3
+    assert split["answers"][0]["weight"] < split["quorum_weight"]
+    silent = get(client, f"/v1/tasks/{task_id(told, 'no_show')}/vote")
+    assert silent["silent_weight"] + silent["revealed_weight"] == silent["total_weight"] and silent["silent_weight"] > 0
+    assert len(bytes.fromhex(winner["digest"][2:])) == 32 > ANSWER_BYTES
+
+
+def test_no_vote_before_the_award(client: TestClient, told: World) -> None:
+    assert get(client, f"/v1/tasks/{task_id(told, 'open')}/vote", 404)["code"] == "vote.not_found"
+
+
+def test_every_wei_of_every_escrow_is_somewhere(client: TestClient, told: World) -> None:
+    for posted in told.scenario.posted:
+        money = get(client, f"/v1/tasks/0x{posted.task_id.hex()}/payouts")
+        parts = sum(int(money[name]) for name in ("held_wei", "returned_wei", "paid_wei", "refunded_wei"))
+        assert parts == int(money["escrow_wei"]) == posted.task.escrow_wei
+    assert int(get(client, f"/v1/tasks/{task_id(told, 'no_show')}/payouts")["burnt_wei"]) == 10**17
+    total = sum(int(get(client, f"/v1/tasks/0x{p.task_id.hex()}/payouts")["paid_wei"]) for p in told.scenario.posted)
+    assert int(get(client, "/v1/stats")["paid_wei"]) == total
+
+
+def test_funnel_and_next_step(client: TestClient, told: World) -> None:
+    shown = get(client, f"/v1/tasks/{task_id(told, 'settled')}/explain")
+    assert [stage["count"] for stage in shown["stages"]] == [4, 4, 3, 3, 3] and shown["next"] is None
+    assert shown["reasons"] == [
+        {"stage": "matches", "reason": "match_low", "label": "declared skills match too little", "agent_ids": [4]}
+    ]
+    waiting = get(client, f"/v1/tasks/{task_id(told, 'awarded')}/explain")["next"]
+    assert (waiting["actor"], waiting["action"]) == ("agents 2, 3", "commit an answer")
+    opening = get(client, f"/v1/tasks/{task_id(told, 'revealing')}/explain")["next"]
+    assert (opening["actor"], opening["action"]) == ("agents 2, 3", "reveal")
+    assert get(client, f"/v1/tasks/{task_id(told, 'open')}/explain")["next"]["action"] == "award seats"
+
+
+def test_parts_of_a_task(client: TestClient, told: World) -> None:
+    path = f"/v1/tasks/{task_id(told, 'revealing')}"
+    assert [bid["outcome"] for bid in get(client, path + "/bids")["items"]] == ["seated"] * 3
+    assert [commit["seat"] for commit in get(client, path + "/commits")["items"]] == [0, 1, 2]
+    assert [(r["seat"], r["answer"]) for r in get(client, path + "/reveals")["items"]] == [(0, "Bob")]
+    names = [event["name"] for event in get(client, path + "/timeline")["items"]]
+    assert names == ["TaskPosted", *["BidPosted"] * 3, "TaskAwarded", *["AnswerCommitted"] * 3, "AnswerRevealed"]
+    whole = get(client, path)
+    assert whole["title"] == "Swap the balls" and whole["body"]["prompt"].startswith("Alice and Bob")
+
+
+def test_agents_by_id_and_did(client: TestClient, told: World) -> None:
+    listed = get(client, "/v1/agents")["items"]
+    assert [agent["name"] for agent in listed] == list(NAMES)
+    first = get(client, "/v1/agents/1")
+    assert get(client, f"/v1/agents/{first['did']}")["id"] == 1
+    chain_id = told.scenario.deployment.chain_id
+    wallet_did = f"did:ethr:{chain_id:#x}:{told.scenario.agents[1].wallet.address}"
+    assert get(client, f"/v1/agents/{wallet_did}")["id"] == 2
+    assert first["seats"] == 8 and [step["kind"] for step in first["history"]].count("earned") == 7
+    assert int(first["accrued_wei"]) > 0 and first["capabilities"][0]["skills"][0]["declared_bps"] == 9000
+
+
+def test_did_document_and_registration(client: TestClient, told: World) -> None:
+    document = get(client, "/v1/agents/1/did.json")
+    assert validate_did_document(document).address == told.scenario.agents[0].owner.address
+    assert document["service"][0]["serviceEndpoint"] == "http://127.0.0.1:8101"
+    assert get(client, "/v1/agents/1/registration")["name"] == "Ada"
+
+
+def test_blocks_and_transactions(client: TestClient, told: World) -> None:
+    block = get(client, "/v1/blocks?limit=1")["items"][0]
+    whole = get(client, f"/v1/blocks/{block['block']['hash']}")
+    tx = whole["items"][0]
+    shown = get(client, f"/v1/tx/{tx['hash']}")
+    receipt = told.scenario.rpc.get_receipt(bytes.fromhex(tx["hash"][2:]))
+    assert receipt is not None and shown["gas_used"] == receipt.gas_used and shown["method"] == "bid"
+    assert [event["log_index"] for event in shown["events"]] == [log.log_index for log in receipt.logs]
+
+
+def test_headers_and_etag(client: TestClient, told: World) -> None:
+    first = client.get("/v1/agents/1")
+    number, block_hash = first.headers["x-symphony-block"].split(":")
+    block = told.scenario.rpc.get_block(int(number))
+    assert block is not None and block_hash == "0x" + block.hash.hex()
+    again = client.get("/v1/agents/1", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304 and not again.content
+    assert client.get("/v1/agents/2", headers={"If-None-Match": first.headers["etag"]}).status_code == 200
+    assert "default-src 'self'" in first.headers["content-security-policy"]
+
+
+def test_gateway_serves_the_texts(client: TestClient, told: World) -> None:
+    shown = get(client, f"/v1/tasks/{task_id(told, 'settled')}")
+    block = client.get(f"/ipfs/{shown['body_cid']}?format=raw")
+    assert block.status_code == 200 and b"apples" in block.content
+    assert client.get("/routing/v1/providers/" + shown["body_cid"]).json() == {"Providers": []}
+
+
+def test_health_ready_metrics(client: TestClient) -> None:
+    assert get(client, "/v1/health") == {"status": "ok"}
+    assert get(client, "/v1/ready")["index"]["lag_blocks"] == 0
+    text = client.get("/v1/metrics").text
+    assert 'symphony_api_requests_total{method="GET",route="/v1/health",status="200"} ' in text
+    assert "symphony_index_following 1" in text and "0x" not in text
