@@ -38,7 +38,7 @@ from agent_runtime.worker_store import WorkerStore
 from symphony_chain.content import ContentStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.devnet.accounts import DEVNET_CHAIN_ID
-from symphony_chain.errors import ChainUnavailable, Conflict, WrongChain
+from symphony_chain.errors import ChainUnavailable, Conflict, RpcError, WrongChain
 from symphony_chain.follow import ReorgBeyondFinality
 from symphony_chain.market import MarketClient
 from symphony_chain.rpc import Rpc
@@ -272,7 +272,7 @@ class Worker:
                 away_since = None
             except (WrongChain, ReorgBeyondFinality):
                 raise
-            except ChainUnavailable as error:
+            except (ChainUnavailable, RpcError) as error:  # a node that is restarting answers with both
                 now_s = time.monotonic()
                 if away_since is None:
                     away_since = now_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
@@ -111,7 +111,7 @@ def _orders(settings: ApiSettings, deployment: Deployment, rpc: Rpc) -> OrderRel
     )
 
 
-def _lifespan(parts: Services) -> Callable[[FastAPI], object]:
+def _lifespan(parts: Services) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         following = asyncio.create_task(parts.hub.run())

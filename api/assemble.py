@@ -18,7 +18,7 @@ from symphony_chain.model.tally import ANSWER_BYTES, tally
 from symphony_chain.model.tally import Vote as SeatVote
 from symphony_chain.skills import FULL_SCALE
 
-_DEADLINES = {"bid_end": "Bids until", "commit_end": "Commits until", "reveal_end": "Reveals until"}
+_DEADLINES = {"bid_end": "Bids", "commit_end": "Commits", "reveal_end": "Reveals"}
 
 
 def digest_of(text: str) -> bytes:
@@ -160,7 +160,7 @@ def deadlines_of(facts: TaskFacts, now_s: int) -> list[Deadline]:
     record = facts.record
     times = (record.bid_end_s, record.commit_end_s, record.reveal_end_s)
     return [
-        Deadline(name=name, label=label, at_s=at_s, passed=now_s > at_s)
+        Deadline.model_validate({"name": name, "label": label, "at_s": at_s, "passed": now_s > at_s})
         for (name, label), at_s in zip(_DEADLINES.items(), times, strict=True)
     ]
 

@@ -192,7 +192,8 @@ class IndexReader:
         return rows.transaction_detail(row, self._anchor([row["block_number"]]))
 
     def events_after(self, after: EventCursor, *, limit: int, task_id: str | None = None) -> list[Event]:
-        place, found = (after.block_number, after.log_index), []
+        place = (after.block_number, after.log_index)
+        found: list[Row] = []
         while len(found) < limit:
             batch = self._store.events_after(place, task_id=task_id, limit=min(200, limit - len(found)))
             found += batch

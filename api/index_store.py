@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from indexer.schema import agents, bids, blocks, capabilities, seats, tasks
 from indexer.store import Store
@@ -41,7 +43,7 @@ class IndexStore(Store):
         """Agents whose wallet is this address; if there are none, those whose owner it is."""
         for column in (agents.c.wallet, agents.c.owner):
             query = select(agents.c.agent_id).where(column == address).order_by(agents.c.agent_id).limit(1000)
-            found = self._read(lambda c, query=query: list(c.execute(query).scalars()))
+            found = self._read(partial(_scalars, query))
             if found:
                 return found
         return []
@@ -64,4 +66,8 @@ class IndexStore(Store):
     def paid_wei(self) -> int:
         """All pay ever credited to seats. Summed here, not in SQL: money is text, and SQL would round it."""
         query = select(seats.c.pay_wei).where(seats.c.pay_wei.is_not(None))
-        return self._read(lambda c: sum(c.execute(query).scalars()))
+        return self._read(lambda c: int(sum(c.execute(query).scalars())))
+
+
+def _scalars(query: Any, connection: Connection) -> list[int]:
+    return list(connection.execute(query).scalars())

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from api.schema.base import Status
 
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -22,6 +23,7 @@ class Metrics:
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Notes one answered request; `route` is the pattern, never the path, so that labels stay few."""
+        method = method if method in METHODS else "OTHER"
         with self._lock:
             self._requests[(method, route, status)] += 1
             self._seconds[route] += seconds

@@ -16,7 +16,12 @@ from symphony_chain.content.store import ContentStore
 from symphony_chain.errors import InvalidInput
 from symphony_chain.spec.body import TaskBody
 from symphony_chain.spec.header import BeaconHeader
-from symphony_chain.spec.limits import MAX_ANSWER_BYTES, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_REGISTRATION_BYTES
+from symphony_chain.spec.limits import (
+    MAX_ANSWER_BYTES,
+    MAX_BODY_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_REGISTRATION_BYTES,
+)
 from symphony_chain.spec.registration import Registration
 
 CACHE_ENTRIES = 2048

@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> None:
     deployment = Deployment.load(options.deployment)
     with Rpc(options.rpc) as rpc, Indexer(rpc, deployment, options.db, max_pages=options.max_pages) as indexer:
         try:
-            indexed = (indexer.rebuild() if options.rebuild else indexer.sync_once()).indexed
+            indexed = (indexer.rebuild(stop) if options.rebuild else indexer.sync_once(stop)).indexed
         except (WrongChain, ReorgBeyondFinality):
             raise
         except ChainUnavailable:

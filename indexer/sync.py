@@ -32,7 +32,7 @@ from symphony_chain.rpc import Rpc
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one pass did: blocks added and dropped, newest indexed height (-1: none), the node's head."""
+    """What one pass did: blocks added and dropped, newest indexed height (-1: none), the node's head (-1: stopped before it)."""
 
     applied: int
     dropped: int
@@ -88,19 +88,19 @@ class Indexer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def sync_once(self) -> Progress:
-        """Reads everything that is new, up to the node's head.
+    def sync_once(self, stop: threading.Event | None = None) -> Progress:
+        """Reads everything that is new, up to the node's head; ends after the batch at hand once ``stop`` is set.
 
         Raises:
             ChainUnavailable and kin: recorded as the index's state, and nothing is deleted.
         """
         try:
-            return self._sync()
+            return self._sync(stop or threading.Event())
         except ChainUnavailable as error:
             self._note(_health_of(error), error.message)
             raise
 
-    def _sync(self) -> Progress:
+    def _sync(self, stop: threading.Event) -> Progress:
         if not self._deployment_checked:
             self.deployment.require(self.rpc)
             self._deployment_checked = True
@@ -113,6 +113,8 @@ class Indexer:
                     applied += len(step.blocks)
                 else:
                     dropped += len(step.dropped)
+                if stop.is_set():  # amid a long catching up
+                    return Progress(applied, dropped, _top_of(step), -1)
         except (TornAnswer, RpcError) as error:
             raise ChainUnavailable(
                 f"the node's answers do not fit together: {error}",
@@ -156,22 +158,23 @@ class Indexer:
         """
         while not stop.is_set():
             try:
-                self.sync_once()
+                self.sync_once(stop)
             except (WrongChain, ReorgBeyondFinality):
                 raise
             except ChainUnavailable:
-                pass  # recorded by sync_once; the next pass tries again
+                pass  # recorded; the next pass tries again
             stop.wait(poll_s)
 
-    def rebuild(self) -> Progress:
+    def rebuild(self, stop: threading.Event | None = None) -> Progress:
         """Empties the projections and reads the chain anew."""
+
         def forget(connection: Connection) -> None:
             clear(connection)
             connection.execute(delete(meta).where(meta.c.key.in_(["undo_floor", "head_number", "indexed_number"])))
 
         self._write(forget)
         self._follower = None
-        return self.sync_once()
+        return self.sync_once(stop)
 
     def digest(self) -> str:
         """One hash over all projections (hex)."""
@@ -197,6 +200,10 @@ class Indexer:
     def _write(self, action: Callable[[Connection], None]) -> None:
         with guarded(self._engine), self._engine.begin() as connection:
             action(connection)
+
+
+def _top_of(step: BlockBatch) -> int:
+    return step.blocks[-1].block.number if isinstance(step, Applied) else step.to_number
 
 
 def _health_of(error: SymphonyError) -> Health:

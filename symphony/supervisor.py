@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from agent_runtime.config import EngineConfig, WorkerConfig
+from agent_runtime.engines.weights import GGUF, SAFETENSORS, shipped_folder, verified
 from agent_runtime.model.families import FAMILIES
 from agent_runtime.reasoning.cot import ThinkingPolicy
 from symphony import services
@@ -34,6 +35,8 @@ from symphony_chain.tx_journal import TxJournal
 ROOT = Path(__file__).resolve().parent.parent
 #: Five processes load a model library side by side; a slow machine with a cold disk takes minutes for that.
 START_DEADLINE_S = 300.0
+#: Engine → the file of a model's folder that it reads.
+WEIGHTS = {"torch": SAFETENSORS, "llama_cpp": GGUF}
 #: What an owner gives its operator key for gas.
 TOPUP_WEI = 10**18
 #: The built-in model's families; every agent of a local market runs that model, so all declare the same.
@@ -97,6 +100,8 @@ class Supervisor:
     # --- start ---
 
     def _start(self) -> None:
+        # What can be told before anything runs; the agents look at the rest, and say so themselves.
+        verified(self.plan.model or shipped_folder(), WEIGHTS[self.plan.engine])
         data = self.plan.data_dir
         (data / "logs").mkdir(parents=True, exist_ok=True)
         self.devnet = self._devnet()

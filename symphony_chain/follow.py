@@ -276,7 +276,7 @@ class ChainFollower:
         return self.tracker.cursor
 
     def poll(self) -> Iterator[BlockBatch]:
-        """Everything that is new, in steps; ends at the node's head.
+        """Everything that is new, in steps; ends at the node's head as it was last seen, so also on a chain that outruns us.
 
         A step counts as taken when the next one is asked for: a consumer that fails on a step gets it again.
 
@@ -293,6 +293,8 @@ class ChainFollower:
             else:
                 for item in step.blocks:
                     self.tracker.commit(Apply(item.block))
+                if self.tracker.tip_number >= step.head_number:
+                    return
 
     def _retry(self, action: Callable[[], T]) -> T:
         """Repeats an action over transient faults; the clean refusals (behind, wrong chain, too deep) pass at once."""

@@ -228,7 +228,8 @@ def _library() -> Any:
             hint="run `pip install llama-cpp-python`, or use the torch engine",
         ) from error
     for handle in (llama_cpp._utils.outnull_file, llama_cpp._utils.errnull_file):
-        atexit.register(handle.close)  # the library opens them at import and leaves them to the garbage collector
+        # The library opens them at import and leaves them to the garbage collector.
+        atexit.register(handle.close)
     llama_cpp.llama_log_set(_SILENT, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
     return llama_cpp

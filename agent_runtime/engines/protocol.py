@@ -22,10 +22,8 @@ class Sample:
     """One completion.
 
     ``token_ids`` and ``logprobs`` have one entry per generated token, the end token included where it came; a
-    log-probability is
-    the model's own, at temperature 1, whatever temperature drew the token. ``text`` ends before a stop
-    string. ``finish`` is
-    ``stop`` (end token or stop string) or ``length``.
+    log-probability is the model's own, at temperature 1, whatever temperature drew the token. ``text`` ends
+    before a stop string. ``finish`` is ``stop`` (end token or stop string) or ``length``.
     """
 
     text: str
@@ -65,8 +63,8 @@ class Engine(Protocol):
         """``n`` samples for each prompt, in order.
 
         The random numbers of a sample depend on (seed, index of its prompt, index of the sample) alone.
-        Temperature 0 is greedy.
-        A completion ends at ``max_tokens`` or at the end of the context, whichever comes first.
+        Temperature 0 is greedy. A completion ends at ``max_tokens`` or at the end of the context, whichever
+        comes first.
 
         Raises:
             PromptTooLong: a prompt leaves fewer than ``MIN_ANSWER_TOKENS`` tokens of context.

@@ -1,8 +1,7 @@
 """The PyTorch engine: a transformers Llama and a batched key-value-cache loop of our own.
 
 Every prompt is decoded once and its cache repeated for its samples. Computes in fp32 whatever the file holds,
-so that scores are exact. Knows
-no task, no answer format.
+so that scores are exact. Knows no task, no answer format.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Finds model files and proves that they are the pinned ones before anything parses them.
 
 A model folder holds ``config.json``, ``tokenizer.json``, ``model.safetensors`` and a GGUF; ``manifest.json``
-pins each by sha-256. GGUF files are
-read by native code, so only hashes that are pinned in this installation are ever opened. Imports no model
-library.
+pins each by sha-256. GGUF files are read by native code, so only hashes that are pinned in this installation
+are ever opened. Imports no model library.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 every file.
 
 GGUF facts: tokenizer ``gpt2`` with pre-tokenizer ``smollm`` (single digits, then the GPT-2 expression); rows
-of the query and key
-projections are permuted to llama.cpp's rotary order; a tied output head is left out. Knows no training.
+of the query and key projections are permuted to llama.cpp's rotary order; a tied output head is left out.
+Knows no training.
 """
 
 from __future__ import annotations

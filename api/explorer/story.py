@@ -28,7 +28,7 @@ def story_of(task: TaskDetail) -> list[Moment]:
         for event in task.timeline
     ]
     if task.state in OPEN_STATES:
-        moments += [Moment(d.at_s, d.label.removesuffix(" until") + " close", "", deadline=d) for d in task.deadlines]
+        moments += [Moment(d.at_s, f"{d.label} close", "", deadline=d) for d in task.deadlines]
     return sorted(moments, key=lambda moment: moment.at_s)  # stable: events keep their chain order
 
 

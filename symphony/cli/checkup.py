@@ -25,7 +25,7 @@ Status = Literal["ok", "warn", "fail"]
 LEAST_PYTHON = (3, 11)
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 MOST_DRIFT_S = 5
-PORTS = {"devnet": 8545, "explorer": 8080}
+DEVNET_PORT = 8545
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -148,18 +148,16 @@ def _keys(keystore: Path) -> Iterator[Finding]:
         yield Finding("keystore", "ok", f"{len(paths)} encrypted, readable by you alone")
 
 
-def ports(host: str = "127.0.0.1") -> Iterator[Finding]:
-    """Whether the usual ports are free; a taken one is no fault, only good to know."""
-    for name, port in PORTS.items():
-        with socket.socket() as probe:
-            taken = probe.connect_ex((host, port)) == 0
-        detail = f"{port} is taken" if taken else f"{port} is free"
+def ports(host: str = "127.0.0.1", port: int = DEVNET_PORT) -> Iterator[Finding]:
+    """Whether the devnet's usual port is free; a taken one is no fault, only good to know."""
+    with socket.socket() as probe:
+        taken = probe.connect_ex((host, port)) == 0
+    if taken:
         yield Finding(
-            f"port {name}",
-            "warn" if taken else "ok",
-            detail,
-            "something runs there already; give another --port" if taken else "",
+            "port", "warn", f"{port} is taken", "something runs there; give `symphony devnet` another --port"
         )
+    else:
+        yield Finding("port", "ok", f"{port} is free for `symphony devnet`")
 
 
 def chain(

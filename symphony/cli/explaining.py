@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symphony.cli.text import clean
 from symphony.verify.history import TaskHistory
 from symphony.verify.reader import RpcReader
 from symphony_chain.events import decode
@@ -104,6 +105,6 @@ def funnel_lines(funnel: Funnel, decisions: list[dict[str, Any]]) -> list[str]:
     if decisions:
         lines += ["", "agents of this data folder:"]
         lines += [
-            f"      {d['agent']}: {d['verdict']} {d['reason']} {d['detail']}".rstrip() for d in decisions
+            f"      {d['agent']}: {d['verdict']} ({clean(d['detail'] or d['reason'])})" for d in decisions
         ]
     return lines

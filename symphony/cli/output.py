@@ -36,10 +36,13 @@ class Output:
         self.quiet = quiet
         self._stdout = stdout if stdout is not None else sys.stdout
         self._stderr = stderr if stderr is not None else sys.stderr
+        #: Whether the result is out; what happens afterwards is told on stderr.
+        self.answered = False
         self._live: Any = None  # the console of a running spinner or bar: lines must go above it, through it
 
     def result(self, document: dict[str, Any], lines: Sequence[str], next_step: str = "") -> None:
         """The command's result: the document as JSON, or the lines as text with the next step below them."""
+        self.answered = True
         if self.as_json:
             self._print(json.dumps(jsonable(document), ensure_ascii=True), self._stdout)
             return
@@ -62,7 +65,8 @@ class Output:
     def error(self, error: SymphonyError) -> None:
         """An error: one JSON document on stdout, or a line and its hint on stderr."""
         if self.as_json:
-            self._print(json.dumps(jsonable({"error": error.as_dict()}), ensure_ascii=True), self._stdout)
+            stream = self._stderr if self.answered else self._stdout
+            self._print(json.dumps(jsonable({"error": error.as_dict()}), ensure_ascii=True), stream)
             return
         self._print(f"symphony: {error.message} [{error.code}]", self._stderr)
         if error.hint:

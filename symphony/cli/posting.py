@@ -79,9 +79,15 @@ def post_once(opened: Requester, request: TaskRequest, key: str) -> PostedTask:
         raise
 
 
-def drive(opened: Requester, posted: PostedTask) -> Outcome:
+def watch_command(session: Session, task_id: bytes) -> str:
+    """The command that goes on with a task of this session's key."""
+    key = f" --from {session.flags.sender}" if session.flags.sender else ""
+    return f"symphony task watch 0x{task_id.hex()}{key}"
+
+
+def drive(session: Session, opened: Requester, posted: PostedTask) -> Outcome:
     """Awards and watches to the end; whatever stops it says how to go on."""
-    again = f"`symphony task watch 0x{posted.task_id.hex()}` goes on where this stopped"
+    again = f"`{watch_command(session, posted.task_id)}` goes on where this stopped"
     try:
         return opened.drive(posted)
     except KeyboardInterrupt:

@@ -12,12 +12,13 @@ from contextlib import ExitStack
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import click
 
 from symphony.cli.output import Output
 from symphony.cli.settings import Flags, Resolved, resolve
+from symphony_chain.errors import SymphonyError
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -196,7 +197,12 @@ def options(*, chain: bool = False, keys: bool = False, sends: bool = False) -> 
         def run(**given: Any) -> None:
             flags = Flags(**{name: given.pop(name) for name in sorted(names & set(given))})
             with Session(flags) as session:
-                function(session, **given)
+                try:
+                    function(session, **given)
+                except (SymphonyError, KeyboardInterrupt) as error:
+                    if not session.out.answered:
+                        raise
+                    _end_after_answer(session, error)
 
         wrapped: Command = run
         for option in reversed(wanted):
@@ -204,3 +210,11 @@ def options(*, chain: bool = False, keys: bool = False, sends: bool = False) -> 
         return wrapped
 
     return decorate
+
+
+def _end_after_answer(session: Session, error: SymphonyError | KeyboardInterrupt) -> NoReturn:
+    """A service that had said it is ready: stdout holds its one document already, so the end is told on stderr."""
+    if isinstance(error, KeyboardInterrupt):
+        raise click.exceptions.Exit(130)
+    session.out.error(error)
+    raise click.exceptions.Exit(error.exit_code)

@@ -92,7 +92,14 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
     """
     import secrets
 
-    from symphony.cli.posting import drive, outcome_document, outcome_lines, post_once, requester
+    from symphony.cli.posting import (
+        drive,
+        outcome_document,
+        outcome_lines,
+        post_once,
+        requester,
+        watch_command,
+    )
     from symphony.cli.taskfile import read_task_file, task_request
 
     hosting, fields = _split(session, given)
@@ -107,11 +114,13 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
         posted = post_once(opened, request, used)
         task_id = "0x" + posted.task_id.hex()
         session.out.note(f"task {task_id}")
-        outcome = drive(opened, posted) if wait else None
+        outcome = drive(session, opened, posted) if wait else None
     if outcome is None:
         document = {"task_id": posted.task_id, "state": "open", "key": used, "escrow_wei": escrow_wei}
         lines = [f"task {task_id} is posted, {format_wei(escrow_wei)} escrowed"]
-        session.out.result(document, lines, f"symphony task watch {task_id} (nobody awards it otherwise)")
+        session.out.result(
+            document, lines, f"{watch_command(session, posted.task_id)} (nobody awards it otherwise)"
+        )
         return
     document = {**outcome_document(outcome), "key": used, "escrow_wei": escrow_wei}
     lines = [f"task {task_id}", *outcome_lines(outcome)]
@@ -160,7 +169,7 @@ def _drive_own(
         hosting = replace(hosting, port=local_port(endpoints, hosting.host))
     with session.out.working("watching") as spinner, requester(session, hosting, spinner) as opened:
         key = f"watch/{history.task_id.hex()}"
-        outcome = drive(opened, PostedTask(history.task, history.task_id, key, request))
+        outcome = drive(session, opened, PostedTask(history.task, history.task_id, key, request))
     return outcome_document(outcome), [f"task 0x{history.task_id.hex()}", *outcome_lines(outcome)]
 
 

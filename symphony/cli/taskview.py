@@ -71,9 +71,10 @@ def line_state(line: TaskLine, head_s: int) -> State:
         return line.closed
     if line.price_wei is None:
         return State.OPEN if head_s <= task.bid_end_s else State.UNAWARDED
-    if head_s <= task.commit_end_s:
-        return State.AWARDED
-    return State.REVEALING if head_s <= task.reveal_end_s else State.CLOSING
+    if head_s > task.reveal_end_s:
+        return State.CLOSING
+    all_in = line.commits == len(line.seats)
+    return State.REVEALING if all_in or head_s > task.commit_end_s else State.AWARDED
 
 
 def task_document(history: TaskHistory, state: State, texts: Texts, head_s: int) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def verify(session: Session, task_id: str, content_urls: tuple[str, ...], show_a
     document = receipt.as_dict()
     if not receipt.ok:
         document["error"] = _mismatch(receipt).as_dict()
-    session.out.result(document, _lines(receipt, show_all))
+    following = "symphony audit" if receipt.final else f"symphony task watch 0x{receipt.task_id.hex()[:12]}"
+    session.out.result(document, _lines(receipt, show_all), following if receipt.ok else "")
     if not receipt.ok:
         if not session.out.as_json:
             session.out.error(_mismatch(receipt))

@@ -56,7 +56,9 @@ def _withdraw(session: Session, amount_wei: int | None, to: str | None, yes: boo
         **sent,
     }
     session.out.result(
-        document, [f"{format_wei(wanted_wei)} sent to {receiver}", f"transaction {sent['tx_hash']}"]
+        document,
+        [f"{format_wei(wanted_wei)} sent to {receiver}", f"transaction {sent['tx_hash']}"],
+        "symphony task list",
     )
 
 
@@ -83,6 +85,7 @@ def _claim(session: Session, agent_id: int, amount_wei: int | None, to: str | No
     session.out.result(
         document,
         [f"{format_wei(pay_wei)} of agent {agent_id} sent to {receiver}", f"transaction {sent['tx_hash']}"],
+        f"symphony agent status {agent_id}",
     )
 
 

@@ -20,6 +20,8 @@ STAGES = {
     "committed": "committing",
     "revealed": "revealing",
 }
+#: How a task ended without a winner.
+ENDS = {State.INCONCLUSIVE: "split", State.VOID: "void", State.EXPIRED: "none", State.CANCELLED: "none"}
 ID_WIDTH = 32
 ANSWER_WIDTH = 24
 
@@ -63,9 +65,9 @@ def end_line(result: Result, number: int, tasks: int) -> str:
     name = clean(result.item.id, ID_WIDTH).ljust(ID_WIDTH)
     if outcome.state is not State.SETTLED:
         said = ", ".join(sorted({clean(seat.answer, ANSWER_WIDTH) for seat in outcome.seats if seat.answer}))
-        return f"{place}  {outcome.state.name.lower():<6}  {name}  {'said: ' + said if said else 'no answers'}".rstrip()
+        return f"{place}  {ENDS[outcome.state]:<5}  {name}  {said or f'no answer ({outcome.state.name.lower()})'}"
     agreed = sum(seat.answer_digest == outcome.answer_digest for seat in outcome.seats if seat.revealed)
     answer = clean(outcome.answer or "(long)", ANSWER_WIDTH)
     wrong = "" if result.correct else f" (should be {clean(result.item.answer, ANSWER_WIDTH)})"
     verdict = "right" if result.correct else "wrong"
-    return f"{place}  {verdict:<6}  {name}  {answer}{wrong}, {agreed} of {len(outcome.seats)} seats"
+    return f"{place}  {verdict}  {name}  {answer}{wrong}, {agreed} of {len(outcome.seats)} seats"

@@ -16,6 +16,7 @@ from symphony_chain.market import MarketClient
 from symphony_chain.rpc import wait_until
 from symphony_chain.skills import DEFAULT_TAGS, FULL_SCALE
 from symphony_chain.spec import answer_digest, canonical
+from symphony_chain.types import ZERO_ADDRESS
 
 if TYPE_CHECKING:
     from agent_runtime.chain_book import ChainBook
@@ -89,18 +90,28 @@ class Watcher(Protocol):
 
 
 def load(path: Path, limit: int | None) -> list[TaskItem]:
-    """The tasks of a file: BIG-Bench-Hard JSON or our JSONL, at most MAX_TASKS."""
+    """The tasks of a file: BIG-Bench-Hard JSON or our JSONL, at most MAX_TASKS.
+
+    Raises:
+        NotFound, MalformedTasks: see `load_tasks`. InvalidInput `tasks.too_many`, or whatever a task's documents violate: a
+        question that cannot be posted is refused before anything is started.
+    """
     from agent_runtime.model.datasets import load_tasks
+    from agent_runtime.task_request import build
 
     items = load_tasks(path)[:limit]
-    if not items:
-        raise InvalidInput(f"{path} holds no tasks", hint="give a file with at least one task", code="tasks.empty")
     if len(items) > MAX_TASKS:
         raise InvalidInput(
             f"{path} holds {len(items)} tasks, more than {MAX_TASKS}",
             hint=f"take the first with --limit {MAX_TASKS}",
             code="tasks.too_many",
         )
+    for number, item in enumerate(items, 1):
+        try:
+            build(request_of(item, 1, 1, 1), requester=ZERO_ADDRESS, timestamp_s=0, salt=bytes(32), gateway_urls=())
+        except InvalidInput as error:
+            error.message = f"{path}, task {number}: {error.message}"
+            raise
     return items
 
 

@@ -5,7 +5,7 @@ Believes the logs; `receipt` checks them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from symphony.verify.reader import ChainReader
@@ -118,36 +118,48 @@ def _of(entries: list[Entry[Event]], kind: type[T]) -> tuple[Entry[T], ...]:
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """One task in a list: its parameters and how far its events go (deadlines apart; see `state_by_events`)."""
+    """One task in a list: its parameters and how far its events go (what deadlines make of it is the reader's to say)."""
 
     task_id: bytes
     task: Task
     posted_block: int
     price_wei: int | None
     seats: tuple[int, ...]
+    commits: int
     closed: State | None
 
 
 def list_tasks(reader: ChainReader) -> list[TaskLine]:
     """Every task of the market, newest first."""
-    wanted = [topic(name) for name in ("TaskPosted", "TaskAwarded", "TaskSettled", "TaskCancelled")]
+    wanted = [
+        topic(name)
+        for name in ("TaskPosted", "TaskAwarded", "AnswerCommitted", "TaskSettled", "TaskCancelled")
+    ]
     lines: dict[bytes, TaskLine] = {}
     for log in reader.logs(reader.deployment.market, [wanted]):
         event = decode(log)
         if isinstance(event, TaskPosted):
-            lines[event.task_id] = TaskLine(event.task_id, event.task, log.block_number, None, (), None)
-        elif isinstance(event, TaskAwarded | TaskSettled | TaskCancelled) and event.task_id in lines:
+            lines[event.task_id] = TaskLine(event.task_id, event.task, log.block_number, None, (), 0, None)
+        elif isinstance(event, LineEvent) and event.task_id in lines:
             lines[event.task_id] = _advanced(lines[event.task_id], event)
     return list(reversed(lines.values()))
 
 
-def _advanced(line: TaskLine, event: TaskAwarded | TaskSettled | TaskCancelled) -> TaskLine:
-    price, seats, closed = line.price_wei, line.seats, line.closed
-    if isinstance(event, TaskAwarded):
-        price, seats = event.price_wei, tuple(seat.agent_id for seat in event.seats)
-    else:
-        closed = event.outcome if isinstance(event, TaskSettled) else State.CANCELLED
-    return TaskLine(line.task_id, line.task, line.posted_block, price, seats, closed)
+LineEvent = TaskAwarded | AnswerCommitted | TaskSettled | TaskCancelled
+
+
+def _advanced(line: TaskLine, event: LineEvent) -> TaskLine:
+    match event:
+        case TaskAwarded():
+            return replace(
+                line, price_wei=event.price_wei, seats=tuple(seat.agent_id for seat in event.seats)
+            )
+        case AnswerCommitted():
+            return replace(line, commits=line.commits + 1)
+        case TaskSettled():
+            return replace(line, closed=event.outcome)
+        case TaskCancelled():
+            return replace(line, closed=State.CANCELLED)
 
 
 def resolve_task_id(reader: ChainReader, text: str) -> bytes:

@@ -340,6 +340,18 @@ def test_node_behind_waits_and_goes_on() -> None:
     assert isinstance(step, Applied) and [item.block.number for item in step.blocks] == [20]
 
 
+def test_a_poll_ends_also_on_a_chain_that_outruns_the_reader() -> None:
+    class Hasty(FakeNode):
+        def get_blocks(self, numbers: Sequence[int]) -> list[Block | None]:
+            self.mine(2)
+            return super().get_blocks(numbers)
+
+    node = Hasty(random.Random(0), faults=False)
+    follower = ChainFollower(node, addresses=[ADDRESS])
+    for seen in (0, 2, 4):
+        assert [item.block.number for step in follower.poll() for item in step.blocks][-1] == seen  # type: ignore[union-attr]
+
+
 def test_gives_up_after_its_deadline_with_the_cause() -> None:
     class Down(FakeNode):
         def head(self) -> Block:

@@ -89,6 +89,8 @@ def test_every_command_takes_json_and_has_help() -> None:
 def test_list_filters(world: World) -> None:
     settled = invoke("task", "list", "--state", "settled", "--limit", 2, "--json", *world.chain).json
     assert len(settled["tasks"]) == 2 and {t["state"] for t in settled["tasks"]} == {"settled"}
+    revealing = invoke("task", "list", "--state", "revealing", "--json", *world.chain).json
+    assert [t["task_id"] for t in revealing["tasks"]] == ["0x" + world.scenario.posted[-1].task_id.hex()]
     nobody = invoke("task", "list", "--requester", "0x" + "11" * 20, "--json", *world.chain).json
     assert nobody == {"tasks": [], "total": 0}
 
@@ -249,7 +251,20 @@ def test_devnet_runs_until_it_is_told_to_end(tmp_path: Path, number: signal.Sign
         rest, _ = process.communicate(timeout=60)
     assert process.returncode == code
     wait_until(lambda: not Path(f"/proc/{document['pid']}").exists(), 20, 0.1, what="the end of the node")
-    assert number != signal.SIGTERM or rest == ""
+    assert rest == "", "one document only"
+
+
+def test_a_service_that_breaks_down_later_tells_it_on_stderr() -> None:
+    command = [sys.executable, "-m", "symphony", "devnet", "--kind", "pyevm", "--port", "0", "--json"]
+    env = dict(os.environ) | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    ) as process:
+        assert process.stdout is not None
+        os.kill(json.loads(process.stdout.readline())["pid"], signal.SIGKILL)
+        rest, notes = process.communicate(timeout=60)
+    assert process.returncode == 1 and rest == ""
+    assert json.loads(notes.splitlines()[-1])["error"]["code"] == "devnet.ended"
 
 
 def test_an_agent_is_registered_and_run_from_the_command_line(world: World, tmp_path: Path) -> None:

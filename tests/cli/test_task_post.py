@@ -197,7 +197,7 @@ def test_cancel_returns_the_escrow(person: Person) -> None:
 
 def test_a_task_that_nobody_wants_comes_back(person: Person) -> None:
     code, document, _ = symphony(
-        "task", "post", "--prompt", "hello?", "--format", "text", "--skill", "text2sql", "--bid-window", "8s",
+        "task", "post", "--prompt", "hello?", "--format", "text", "--skill", "text2sql", "--bid-window", "30s",
         "--seats", "1", "--yes", *person.options,
     )  # fmt: skip
     assert code == 0, document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -76,6 +77,6 @@ def test_the_columns_read_are_those_of_the_real_files(tmp_path: Path) -> None:
 
     folder = tmp_path / "agents" / "agent-1"
     folder.mkdir(parents=True)
-    with TxJournal(folder / "tx.sqlite"), WorkerStore(folder / "worker.sqlite"):
+    with TxJournal(folder / "tx.sqlite"), WorkerStore(folder / "worker.sqlite", clock=time.time):
         pass
     assert clock(tmp_path, ["agent-1"], 0.0, 5.0) == Clock(5.0, 0.0, 0.0)

@@ -31,11 +31,12 @@ def test_follows_a_live_chain_and_outlives_its_node(kind: str, tmp_path: Path) -
             try:
                 with Store(database(tmp_path)) as store:
                     world.register(world.keys[0], {0: 9_000})
-                    posted = world.post()
+                    now = world.now_s  # a chain of several blocks a second may run ahead of the wall
+                    posted = world.post(bid_end_s=now + 10_000, commit_end_s=now + 20_000)
                     task_id = "0x" + posted.task_id.hex()
                     wait_until(lambda: store.counts()["tasks"] == 1, 20, what="the task in the index")
                     assert store.get_task(task_id)["state"] == "OPEN"
-                    assert store.status().health is Health.FOLLOWING
+                    wait_until(lambda: store.status().health is Health.FOLLOWING, 20, what="the state following")
                     node.stop()
                     wait_until(lambda: store.status().health is Health.UNREACHABLE, 30, what="the state unreachable")
                     assert store.get_task(task_id)["state"] == "OPEN" and thread.is_alive()

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,15 @@ def test_ready_line_then_follows_then_ends_on_sigterm(tmp_path: Path) -> None:
             assert process.wait(20) == 0
             with Indexer(world.rpc, world.deployment, database(tmp_path)) as again:
                 assert again.digest() == reference.digest()
+
+
+def test_stops_amid_a_long_catching_up_and_goes_on_later(world: Scenario, tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with Indexer(world.rpc, world.deployment, database(tmp_path), batch_blocks=7) as indexer:
+        assert (indexer.sync_once(stop).indexed, indexer.sync_once(stop).indexed) == (6, 13)
+        indexer.sync_once()
+        assert indexer.digest() == fresh_digest(world, tmp_path)
 
 
 def test_ends_with_its_parent(world: Scenario, tmp_path: Path) -> None:

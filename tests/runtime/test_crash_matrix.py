@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from eth_account.signers.local import LocalAccount
@@ -20,7 +22,7 @@ from symphony_chain.signing import derive_salt
 from symphony_chain.types import State
 from tests.runtime.conftest import Buyer, ConfigFor, eventually, question
 from tests.runtime.people import keys_of
-from tests.runtime.processes import WorkerProcess
+from tests.runtime.processes import WorkerProcess, Zygote
 
 #: Passed before the worker is ready, so before there is a task.
 BEFORE_READY = ("topup", "register", "registration", "wallet", "declare", "set_file")
@@ -31,14 +33,22 @@ def test_registry_is_wide_enough() -> None:
     assert {point.split(".")[0] for point in FAULT_POINTS} >= set(WRITES)
 
 
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    launcher = Zygote()
+    yield launcher
+    launcher.close()
+
+
 @pytest.mark.parametrize("point", FAULT_POINTS)
-def test_crash(point: str, buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment) -> None:
+def test_crash(
+    point: str, buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment, zygote: Zygote
+) -> None:
     buyer.requester.settle_grace_blocks = 10**6  # the worker alone settles here
     config = config_for("crash")
     owner, operator = keys_of(config)
     request = question(k=1, bid_window_s=400, commit_window_s=400, reveal_window_s=400, linger_s=0)
-    before_wei = rpc.get_balance(owner.address)
-    with WorkerProcess(config) as worker, ThreadPoolExecutor(1) as pool:
+    with WorkerProcess(config, zygote) as worker, ThreadPoolExecutor(1) as pool:
         if point.startswith("declare."):
             worker.start()  # registering declares at once; only a changed mind declares again
             worker.wait_ready()
@@ -60,15 +70,16 @@ def test_crash(point: str, buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deploy
             outcome = driven.result()
         assert outcome.state is State.SETTLED and outcome.answer == "42"
         agent_id = outcome.seats[0].agent_id
-        claims = lambda: _events(rpc, deployment, PayClaimed, agent_id=agent_id)  # noqa: E731
-        eventually(claims, what=f"the claim; so far: {worker.stderr[-2000:]}")
+        claimed = partial(_events, rpc, deployment, PayClaimed, agent_id=agent_id)
+        eventually(claimed, what="the claim")
+        worker.wait_ready()
         assert worker.stop() == 0
         assert worker.alive() == []
 
     _check_one_commit(rpc, deployment, posted.task_id, config, operator)
     assert len(_events(rpc, deployment, Transfer, to=owner.address)) == 1, "one agent was registered"
-    assert [claim.amount_wei for claim in claims()] == [outcome.price_wei], "pay was claimed once, in full"
-    assert claims()[0].to == owner.address and before_wei > 0
+    assert [claim.amount_wei for claim in claimed()] == [outcome.price_wei], "pay was claimed once, in full"
+    assert claimed()[0].to == owner.address
     market = MarketClient(rpc, deployment.market)
     assert market.account(agent_id).accrued_wei == 0
     assert market.balance(buyer.account.address) == posted.task.escrow_wei - outcome.price_wei == outcome.refund_wei

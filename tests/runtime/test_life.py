@@ -113,7 +113,7 @@ def test_a_seat_that_fails_to_think_does_not_commit(
         RunningWorker(lame, ScriptedEngine(broken)) as worker,
         ThreadPoolExecutor(1) as pool,
     ):
-        posted = buyer.requester.post(question(), "no-show")
+        posted = buyer.requester.post(question(reveal_window_s=3_600), "no-show")
         driven = pool.submit(buyer.requester.drive, posted)
         eventually(lambda: any(p.stage == "committed" and p.detail["count"] == 2 for p in buyer.log), what="two commits")
         jump(rpc, 200)

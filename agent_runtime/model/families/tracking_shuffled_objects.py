@@ -1,9 +1,8 @@
 """Tracking shuffled objects (three, five, seven people): who holds what after a series of swaps?
 
 Worked with one letter per object (its place in the story's first list), the whole table after every swap, and
-a last line that looks the
-asked person's object up: ``Bob C Claire Lolita B`` = Bob holds object C, which Claire had first, Lolita,
-option (B).
+a last line that looks the asked person's object up: ``Bob C Claire Lolita B`` = Bob holds object C, which
+Claire had first, Lolita, option (B).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Word sorting: ``Sort the following words alphabetically: List: syndrome therefrom``.
 
 Worked in two passes. First every word behind the first three letters of it, so that every later look-up has a
-short key of its own.
-Then buckets in the order of the first letter, each bucket listed as it came and, where it has several words,
-sorted behind ``>``.
+short key of its own. Then buckets in the order of the first letter, each bucket listed as it came and, where
+it has several words, sorted behind ``>``.
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 of the library's on this size.
 
 Works on the parameters of a transformers ``LlamaForCausalLM`` (a test holds it equal to the library's own
-forward). Attention is two plain
-batched products: the fused CPU kernel spends most of a step in its backward pass at a head size of 32. Knows
-no optimiser.
+forward). Attention is two plain batched products: the fused CPU kernel spends most of a step in its backward
+pass at a head size of 32. Knows no optimiser.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ LossFunction = Callable[[Any, torch.Tensor, torch.Tensor], tuple[torch.Tensor, l
 
 def completion_loss_function(*, compiled: bool, dtype: torch.dtype = torch.bfloat16) -> LossFunction:
     """A function of (model, inputs, targets), both int64 [rows, tokens], that returns the mean cross-entropy
-    over the completion
-    tokens and, per row, whether the model's first choice was right at every one of them.
+    over the completion tokens and, per row, whether the model's first choice was right at every one of them.
 
     Args:
         compiled: let torch compile the pass (needs a C++ compiler; about a minute at the first call).

@@ -2,8 +2,8 @@
 resume.
 
 The clock is passed in. The learning rate warms up, stays constant for the first half of the run and falls
-linearly to 2 % at its end:
-about half of the final accuracy comes in that fall, so a run must reach its end. Knows no export format.
+linearly to 2 % at its end: about half of the final accuracy comes in that fall, so a run must reach its end.
+Knows no export format.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 not.
 
 The error rate costs nothing: a training example counts as solved if every token of its worked answer was the
-model's first choice given
-the ones before, which is when greedy decoding would have written it. Knows no torch.
+model's first choice given the ones before, which is when greedy decoding would have written it. Knows no
+torch.
 """
 
 from __future__ import annotations

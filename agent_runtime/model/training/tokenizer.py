@@ -1,8 +1,8 @@
 """Trains the tokenizer: byte-level BPE with single digits, on samples of our own generators.
 
 The words of the sorting family stay out of its samples, so that unseen words fall into short pieces that can
-be copied and spelled.
-llama.cpp knows this scheme as ``gpt2`` BPE with the pre-tokenizer ``smollm``. Knows no model.
+be copied and spelled. llama.cpp knows this scheme as ``gpt2`` BPE with the pre-tokenizer ``smollm``. Knows no
+model.
 """
 
 from __future__ import annotations
