@@ -1,8 +1,8 @@
 """What orchestration costs: python scripts/bench_orchestration.py [--json]
 
-Wall-clock time of a task (posted to final) with an engine that answers at once, on a devnet that mines at once, each agent its own
-process; minus the time of its raw transactions, sent again in a bare loop to the same node after a revert to the same state. The
-share is that difference over (itself + thinking), thinking being one seat's time with the built-in model on this machine.
+Wall-clock time of a task (posted to final) with an engine that answers at once, on a devnet that mines at once, each agent its
+own process; minus the time of its raw transactions, sent again in a bare loop to the same node after a revert to the same state.
+The share is that difference over (itself + thinking), thinking being one seat's time with the built-in model on this machine.
 """
 
 from __future__ import annotations

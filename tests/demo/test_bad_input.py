@@ -1,18 +1,20 @@
 """Bad input where a person meets it: one clear error, a hint, a non-zero exit code, nothing half-done, no money lost.
 
-| bad input | test |
+Names without a file are tests of this one; `cli` is tests/cli/test_bad_input.py, and so on.
+
+| bad input | tests |
 |---|---|
-| wrong RPC URL | tests/cli/test_bad_input.py `test_wrong_rpc_url`, `test_malformed_rpc_url`; tests/indexer/test_process.py |
-| wrong chain | tests/cli/test_bad_input.py `test_wrong_chain`; tests/chain/test_tx.py; tests/indexer/test_process.py |
-| missing model file | `test_missing_model` here; tests/engines/test_torch_engine.py |
-| corrupt weights | `test_changed_weights`, `test_one_folder_through_three_failures` here; tests/engines/test_torch_engine.py, test_llama_engine.py |
-| unfunded key | tests/cli/test_bad_input.py `test_unfunded_key`; tests/chain/test_tx.py |
-| wrong password | tests/cli/test_bad_input.py `test_wrong_password`, `test_a_single_keystore_file_is_enough`; tests/chain/test_keys.py |
-| malformed task file | `test_task_files` here (files of tasks); tests/cli/test_bad_input.py `test_malformed_task_file` (one task) |
-| oversized prompt | `test_task_files` here; tests/cli/test_bad_input.py `test_oversized_prompt`; tests/spec/test_documents.py |
-| port taken | `test_ports_taken` here; tests/cli/test_bad_input.py `test_port_taken`, `test_gateway_port_taken` |
-| killed devnet | `test_killed_devnet` here; tests/cli/test_bad_input.py `test_killed_devnet`; tests/chain/test_tx.py |
-| full disk | `test_one_folder_through_three_failures` here; tests/indexer/test_process.py, tests/chain/test_tx.py, tests/content/test_store_limits.py |
+| wrong RPC URL | cli `test_wrong_rpc_url`, `test_malformed_rpc_url`; indexer test_process.py |
+| wrong chain | cli `test_wrong_chain`; chain test_tx.py; indexer test_process.py |
+| missing model file | `test_missing_model`; engines test_torch_engine.py |
+| corrupt weights | `test_changed_weights`, `test_one_folder_through_three_failures`; engines test_torch_engine.py, test_llama_engine.py |
+| unfunded key | cli `test_unfunded_key`; chain test_tx.py |
+| wrong password | cli `test_wrong_password`, `test_a_single_keystore_file_is_enough`; chain test_keys.py |
+| malformed task file | `test_task_files` (many tasks); cli `test_malformed_task_file` (one task) |
+| oversized prompt | `test_task_files`; cli `test_oversized_prompt`; spec test_documents.py |
+| port taken | `test_ports_taken`; cli `test_port_taken`, `test_gateway_port_taken` |
+| killed devnet | `test_killed_devnet`; cli `test_killed_devnet`; chain test_tx.py |
+| full disk | `test_one_folder_through_three_failures`; indexer test_process.py; chain test_tx.py; content test_store_limits.py |
 """
 
 from __future__ import annotations
@@ -142,5 +144,6 @@ def test_one_folder_through_three_failures(tmp_path: Path) -> None:
         os.kill(pid_of(command, "agent_runtime.worker"), signal.SIGKILL)
         assert command.wait() == 1, "a market does not go on without one of its parts"
         assert command.gone()
+    assert len(command.out.splitlines()) == 2, (command.out, command.err)
     last = json.loads(command.out.splitlines()[-1])["error"]
     assert last["code"] == "service.failed" and "agent-1 was ended by SIGKILL" in last["message"]

@@ -1,7 +1,7 @@
 """The documentation is true: its commands run and exist, its links lead somewhere, its make targets are there.
 
-A ```sh block is run unless the comment ``<!-- test: … -->`` above it says why not (`server`: the fixture runs it). Lines with `make`
-and `symphony up` are left out: both start what the test is part of.
+A ```sh block is run unless the comment ``<!-- test: … -->`` above it says why not (`server`: the fixture runs it). Lines with
+`make` and `symphony up` are left out: both start what the test is part of.
 """
 
 from __future__ import annotations

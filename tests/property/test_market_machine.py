@@ -531,5 +531,5 @@ class MarketMachine(RuleBasedStateMachine):
 TestMarket = MarketMachine.TestCase
 if settings.get_current_profile_name() != "long":
     TestMarket.settings = settings(
-        max_examples=70, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
     )
