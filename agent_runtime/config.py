@@ -53,7 +53,7 @@ class WorkerConfig:
         operator_topup_wei: the owner fills the operator's gas money up to this when it is below half; 0 never does.
         claim_min_wei: accrued pay is claimed for the owner when it reaches this.
         settle_stagger_blocks: seat i settles a finished task if nobody has i · this many blocks after it could be.
-        poll_s: pause between two passes.
+        poll_s: longest pause between two passes.
         patience_s: how long the node may be away before the process ends.
     """
 

@@ -40,6 +40,8 @@ from symphony_chain.types import Bid, State, Task
 
 AWARD_MARGIN_S = 4
 MAX_ATTEMPTS = 3
+#: First pause while waiting for a block; it doubles up to `poll_s`.
+LEAST_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,9 @@ class Requester:
         """
         rows = [self._prepare(request, key) for request, key in requests]
         open_rows = dict(enumerate(rows))
+        self._look()
+        head = self._head()
         while open_rows:
-            head = self._tick()
             for index, row in list(open_rows.items()):
                 request = requests[index][0]
                 if self.view.book.task(row.task_id) is not None:
@@ -160,6 +163,8 @@ class Requester:
                     rows[index] = open_rows[index] = self._again(row, request, write)
                 elif write.status == "mined" and self._market.state(row.task_id) is not State.NONE:
                     del open_rows[index]
+            if open_rows:
+                head = self._tick()
         return [PostedTask(row.task, row.task_id, key, req) for row, (req, key) in zip(rows, requests, strict=True)]
 
     def _prepare(self, request: TaskRequest, key: str) -> Journaled:
@@ -219,8 +224,10 @@ class Requester:
             ChainUnavailable: the chain is away or stands still for ``patience_s``; call again to go on.
         """
         outcomes: dict[bytes, Outcome] = {}
-        while len(outcomes) < len({item.task_id for item in posted}):
-            head = self._tick()
+        wanted = len({item.task_id for item in posted})
+        self._look()
+        head = self._head()
+        while True:
             for item in posted:
                 view = self.view.book.task(item.task_id)
                 if view is None or item.task_id in outcomes:
@@ -230,6 +237,9 @@ class Requester:
                     outcomes[item.task_id] = outcome_of(view, self.view.book)
                 else:
                     self._advance(item, view, head)
+            if len(outcomes) == wanted:
+                break
+            head = self._tick()
         return [outcomes[item.task_id] for item in posted]
 
     def _advance(self, item: PostedTask, view: TaskView, head: Block) -> None:
@@ -329,23 +339,28 @@ class Requester:
 
     def _tick(self) -> Block:
         """Waits for the next block (or the first), takes it in, and looks up what was sent."""
-        end_s = self._clock() + self._patience_s
-        while True:
-            progress = self.view.update()
-            if progress.rolled_back:
-                self._outbox.resume()
-                self._award.clear()
-            if progress.new_blocks or progress.rolled_back:
-                head = self._head()
-                self._outbox.poll(head.number)
-                return head
+        end_s, pause_s = self._clock() + self._patience_s, min(LEAST_PAUSE_S, self._poll_s)
+        while not self._look():
             if self._clock() >= end_s:
                 raise ChainUnavailable(
                     f"no new block for {self._patience_s:g} s",
                     hint="is the chain producing blocks? Run the same command again to go on",
                     code="chain.stalled",
                 )
-            self._sleep(self._poll_s)
+            self._sleep(pause_s)
+            pause_s = min(2 * pause_s, self._poll_s)
+        return self._head()
+
+    def _look(self) -> bool:
+        """Takes in what the chain has made of it since the last look; False where that is nothing."""
+        progress = self.view.update()
+        if progress.rolled_back:
+            self._outbox.resume()
+            self._award.clear()
+        if not (progress.new_blocks or progress.rolled_back):
+            return False
+        self._outbox.poll(self._head().number)
+        return True
 
     def _head(self) -> Block:
         head = self.view.head

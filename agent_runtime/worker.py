@@ -45,6 +45,8 @@ from symphony_chain.rpc import Rpc
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 
+#: Pause after a pass that found the chain moved; it doubles up to `poll_s` while nothing moves.
+LEAST_PAUSE_S = 0.01
 #: Weight of the newest thought in the estimate of speed.
 PACE_STEP = 0.2
 
@@ -216,8 +218,9 @@ class Worker:
 
     # ---- work --------------------------------------------------------------------------------------------------------
 
-    def step(self) -> None:
-        """One pass: reads the chain, then does everything that is possible now. Never waits for a block.
+    def step(self) -> bool:
+        """One pass: reads the chain, then does everything that is possible now; True where the chain had moved. Never waits
+        for a block.
 
         Raises:
             Doppelganger, ProtectionFailed and other failures of this machine: the worker must stop.
@@ -241,6 +244,7 @@ class Worker:
             if error.code != "tx.unfunded":
                 raise
             self._warn_unfunded(error)
+        return bool(progress.new_blocks or progress.rolled_back)
 
     def _forget(self, views: list[TaskView]) -> None:
         still_open = {view.task_id for view in views if not view.closed}
@@ -266,9 +270,12 @@ class Worker:
             beyond finality.
         """
         away_since: float | None = None
+        pause_s = self.config.poll_s
         while not stop.is_set():
             try:
-                self.step()
+                moved = self.step()
+                # What we send and what others answer to it come in bursts: look again soon, then ever more seldom.
+                pause_s = min(self.config.poll_s, LEAST_PAUSE_S if moved else 2 * pause_s)
                 away_since = None
             except (WrongChain, ReorgBeyondFinality):
                 raise
@@ -279,7 +286,7 @@ class Worker:
                     log_event("chain_away", code=error.code, detail=error.message)
                 if now_s - away_since > self.config.patience_s:
                     raise
-            stop.wait(self.config.poll_s)
+            stop.wait(pause_s)
 
 
 if __name__ == "__main__":

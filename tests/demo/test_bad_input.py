@@ -7,7 +7,7 @@ Names without a file are tests of this one; `cli` is tests/cli/test_bad_input.py
 | wrong RPC URL | cli `test_wrong_rpc_url`, `test_malformed_rpc_url`; indexer test_process.py |
 | wrong chain | cli `test_wrong_chain`; chain test_tx.py; indexer test_process.py |
 | missing model file | `test_missing_model`; engines test_torch_engine.py |
-| corrupt weights | `test_changed_weights`, `test_one_folder_through_three_failures`; engines test_torch_engine.py, test_llama_engine.py |
+| corrupt weights | `test_changed_weights`, `test_one_folder_through_three_failures`; engines test_torch_engine.py |
 | unfunded key | cli `test_unfunded_key`; chain test_tx.py |
 | wrong password | cli `test_wrong_password`, `test_a_single_keystore_file_is_enough`; chain test_keys.py |
 | malformed task file | `test_task_files` (many tasks); cli `test_malformed_task_file` (one task) |
