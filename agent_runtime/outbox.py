@@ -13,6 +13,7 @@ from agent_runtime.faults import Fault, no_fault
 from symphony_chain.abi import contract_error
 from symphony_chain.deploy import Deployment
 from symphony_chain.errors import Conflict, ContractError, RpcError, RpcRevert, SymphonyError
+from symphony_chain.rpc import wait_until
 from symphony_chain.rpc_types import Receipt
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import LIVE, Account, Entry
@@ -20,6 +21,10 @@ from symphony_chain.tx_journal import LIVE, Account, Entry
 #: Blocks without a receipt after which the sender looks whether the node lost the transaction.
 PATIENCE_BLOCKS = 4
 RESOLVE_DEADLINE_S = 2.0
+#: A busy node may count a nonce as used before it can show the receipt, so that a mined transaction looks dropped. To send
+#: it again would be to act twice; the look is repeated so many blocks later.
+DROP_CHECK_BLOCKS = 3
+BLOCKS_DEADLINE_S = 120.0
 MAX_ATTEMPTS = 5
 
 
@@ -37,6 +42,7 @@ class _Pending:
     entry: Entry
     op: str
     seen_block: int
+    suspect: bool = False  # looked dropped once
 
 
 class Outbox:
@@ -99,15 +105,23 @@ class Outbox:
         name, attempt = key, 0
         while True:
             try:
-                result = self.sender.send(to, data, value_wei=value_wei, idempotency_key=name, deadline_s=deadline_s)
+                entry = self.sender.submit(to, data, value_wei=value_wei, idempotency_key=name)
             except RpcRevert as revert:
                 raise contract_error(revert.data) from revert
+            result = self.sender.wait(entry, deadline_s=deadline_s)
+            if result.outcome == "dropped":
+                self._await_blocks(DROP_CHECK_BLOCKS)
+                result = self.sender.wait(entry, deadline_s=deadline_s)
             if result.outcome == "reverted":
                 raise contract_error(result.revert_data)
             attempt += 1
             if result.outcome != "dropped" or attempt >= MAX_ATTEMPTS:
                 return result.expect_mined()
             name = f"{key}#{attempt}"
+
+    def _await_blocks(self, count: int) -> None:
+        end = self.sender.rpc.block_number() + count
+        wait_until(lambda: self.sender.rpc.block_number() >= end, BLOCKS_DEADLINE_S, what=f"block {end}")
 
     def poll(self, head_number: int) -> None:
         """Looks up the receipts of pending writes, in one batch; asks the sender to rebroadcast what seems lost."""
@@ -117,7 +131,9 @@ class Outbox:
         hashes = ["0x" + (self._pending[key].entry.tx_hash or b"").hex() for key in keys]
         receipts = self.sender.rpc.batch([("eth_getTransactionReceipt", (name,)) for name in hashes])
         for key, receipt in zip(keys, receipts, strict=True):
-            if receipt or head_number - self._pending[key].seen_block >= PATIENCE_BLOCKS:
+            pending = self._pending[key]
+            patience = PATIENCE_BLOCKS if not pending.suspect else DROP_CHECK_BLOCKS
+            if receipt or head_number - pending.seen_block >= patience:
                 self._resolve(key, head_number)
 
     def resume(self) -> None:
@@ -140,16 +156,18 @@ class Outbox:
 
     def mined(self, prefix: str) -> list[Receipt]:
         """Receipts of the mined writes whose key begins so, oldest first."""
-        entries = self.sender.journal.by_state(self._account, "mined")
+        # Dropped ones too: one that was taken for dropped by mistake has a receipt after all.
+        entries = self.sender.journal.by_state(self._account, "mined", "dropped")
         hashes = [entry.tx_hash for entry in entries if entry.key.startswith(prefix) and entry.tx_hash]
-        return [receipt for name in hashes if (receipt := self.sender.rpc.get_receipt(name)) is not None]
+        receipts = [receipt for name in hashes if (receipt := self.sender.rpc.get_receipt(name)) is not None]
+        return [receipt for receipt in receipts if receipt.status == 1]
 
     def _resolve(self, key: str, head_number: int) -> None:
         pending = self._pending[key]
         self._op = pending.op
         result = self.sender.wait(pending.entry, deadline_s=RESOLVE_DEADLINE_S)
-        if result.outcome == "unknown":
-            pending.seen_block = head_number
+        if result.outcome == "unknown" or (result.outcome == "dropped" and not pending.suspect):
+            pending.seen_block, pending.suspect = head_number, result.outcome == "dropped"
             return
         del self._pending[key]
         if result.outcome == "mined":

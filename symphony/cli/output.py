@@ -38,18 +38,20 @@ class Output:
         self._stderr = stderr if stderr is not None else sys.stderr
         #: Whether the result is out; what happens afterwards is told on stderr.
         self.answered = False
+        self._status: Any = None
         self._live: Any = None  # the console of a running spinner or bar: lines must go above it, through it
 
     def result(self, document: dict[str, Any], lines: Sequence[str], next_step: str = "") -> None:
         """The command's result: the document as JSON, or the lines as text with the next step below them."""
         self.answered = True
-        if self.as_json:
-            self._print(json.dumps(jsonable(document), ensure_ascii=True), self._stdout)
-            return
-        for line in lines:
-            self._print(line, self._stdout)
-        if next_step:
-            self._print(f"\nNext: {next_step}", self._stdout)
+        with self._still():
+            if self.as_json:
+                self._print(json.dumps(jsonable(document), ensure_ascii=True), self._stdout)
+                return
+            for line in lines:
+                self._print(line, self._stdout)
+            if next_step:
+                self._print(f"\nNext: {next_step}", self._stdout)
 
     def note(self, text: str) -> None:
         """One line of progress on stderr, above a running spinner or bar."""
@@ -84,7 +86,11 @@ class Output:
             yield Spinner(None)
             return
         with self.live() as console, console.status(what) as status:
-            yield Spinner(status)
+            self._status = status
+            try:
+                yield Spinner(status)
+            finally:
+                self._status = None
 
     @contextmanager
     def live(self) -> Iterator[Any]:
@@ -96,6 +102,17 @@ class Output:
             yield self._live
         finally:
             self._live = None
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Takes a running spinner away while stdout is written: both may be one terminal."""
+        if self._status is not None:
+            self._status.stop()
+        try:
+            yield
+        finally:
+            if self._status is not None:
+                self._status.start()
 
     def _print(self, text: str, stream: TextIO) -> None:
         print(text, file=stream, flush=True)
