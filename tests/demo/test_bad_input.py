@@ -116,7 +116,7 @@ def pid_of(command: Command, words: str) -> int:
 def test_killed_devnet(tmp_path: Path) -> None:
     """Amid a demo: a clear error soon, and no orphans; the next demo begins anew."""
     with Command(tmp_path, *DEMO) as command:
-        state_of(tmp_path)
+        state_of(command)
         log = tmp_path / ".symphony" / "demo" / "logs" / "agent-1.log"
         wait_until(lambda: '"event": "bid"' in log.read_text(), DEADLINE_S, 0.1, what="a bid")
         os.kill(pid_of(command, "symphony_chain.devnet.pyevm"), signal.SIGKILL)

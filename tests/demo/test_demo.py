@@ -17,11 +17,12 @@ from tests.demo.test_report import KEYS
 REASON = "the vote was right on"
 
 
-def state_of(folder: Path) -> dict[str, Any]:
+def state_of(command: Command) -> dict[str, Any]:
     """What the running market says of itself, once all of it is up."""
 
     def look() -> dict[str, Any] | None:
-        path = folder / ".symphony" / "demo" / "run.json"
+        assert command.process.poll() is None, command.out + command.err
+        path = command.folder / ".symphony" / "demo" / "run.json"
         return json.loads(path.read_text()) if path.exists() else None
 
     return wait_until(look, DEADLINE_S, 0.1, what="run.json")
@@ -60,7 +61,7 @@ def check_honest(command: Command, tasks: int) -> dict[str, Any]:
 
 def test_the_main_job_on_the_embedded_chain(tmp_path: Path) -> None:
     with Command(tmp_path, "demo", "--devnet", "pyevm", "--limit", 4, "--agents", 3, "--json") as command:
-        state = state_of(tmp_path)
+        state = state_of(command)
         with httpx.Client(base_url=state["api_url"], timeout=30, trust_env=False) as client:
             assert client.get("/v1/health").status_code == 200
             page = client.get("/")
@@ -95,7 +96,7 @@ def test_control_random_weights_know_nothing(tmp_path: Path) -> None:
     """Same shape, same run, no training: every task ends, no money is lost, and no answer is right."""
     arguments = ("demo", "--devnet", "pyevm", "--limit", 2, "--agents", 3, "--random-weights", 1, "--json")
     with Command(tmp_path, *arguments) as command:
-        state = state_of(tmp_path)
+        state = state_of(command)
         logs = tmp_path / ".symphony" / "demo" / "logs"
 
         def silent() -> bool:
@@ -116,7 +117,7 @@ def test_control_random_weights_know_nothing(tmp_path: Path) -> None:
 
 def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
     with Command(tmp_path, "demo", "--devnet", "pyevm", "--limit", 1, "--agents", 1, "--json") as first:
-        state = state_of(tmp_path)
+        state = state_of(first)
         with Command(tmp_path, "demo", "--limit", 1, "--json") as second:
             assert second.wait() == 4
             error = second.error()

@@ -175,13 +175,16 @@ def test_doppelganger_on_start_and_while_running(
     slow = ScriptedEngine(lambda prompt, index: stolen() or "#### 42")
     seen: list[bytes] = []
 
+    def awarded() -> list[bytes]:
+        return [v.task_id for v in list(buyer.requester.view.book.tasks()) if v.award is not None and not v.closed]
+
     def stolen() -> None:
         """While we think, the thief commits."""
         if not seen:
-            view = next(v for v in buyer.requester.view.book.tasks() if v.award is not None and not v.closed)
-            seen.append(view.task_id)
+            eventually(awarded, what="the award in the requester's own picture")
+            seen.extend(awarded())
             with TxJournal(tmp_path / "thief.sqlite") as journal:
-                data = encode_commit(view.task_id, 0, b"\x01" * 32)
+                data = encode_commit(seen[0], 0, b"\x01" * 32)
                 thief = TxSender(rpc, operator, journal)
                 thief.send(deployment.market, data, idempotency_key="theft").expect_mined()
 
