@@ -38,7 +38,7 @@ from agent_runtime.worker_store import WorkerStore
 from symphony_chain.content import ContentStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.devnet.accounts import DEVNET_CHAIN_ID
-from symphony_chain.errors import ChainUnavailable, Conflict, RpcError, WrongChain
+from symphony_chain.errors import ChainUnavailable, Conflict, Failure, RpcError, WrongChain
 from symphony_chain.follow import ReorgBeyondFinality
 from symphony_chain.market import MarketClient
 from symphony_chain.rpc import Rpc
@@ -46,9 +46,11 @@ from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 
 #: Pause after a pass that found the chain moved; it doubles up to `poll_s` while nothing moves.
-LEAST_PAUSE_S = 0.01
+LEAST_PAUSE_S = 0.004
 #: Weight of the newest thought in the estimate of speed.
 PACE_STEP = 0.2
+#: Blocks after a reorganisation in which what it dropped should be mined again.
+RECHECK_BLOCKS = 3
 
 
 class Pace:
@@ -165,8 +167,9 @@ class Worker:
         outbox.resume()
         gateway_url = config.gateway_url or self._gateway.url
         identity = Identity(config, self._deployment, self._owner, self._operator, self._engine.info, gateway_url)
-        registrar = Registrar(identity, self._rpc, self.view.book, owner_box, content, self._fault)
-        agent_id = registrar.ensure()
+        self._owner_box = owner_box
+        self._registrar = Registrar(identity, self._rpc, self.view.book, owner_box, content, self._fault)
+        agent_id = self._registrar.ensure()
         self.view.update()
         self._core = Core(
             config=config,
@@ -230,8 +233,12 @@ class Worker:
         core = self._core
         if progress.rolled_back:
             core.outbox.resume()
+            self._owner_box.resume()
+            self._recheck_block = core.head.number + RECHECK_BLOCKS
             self._bidder.reset()
             self._payroll.reset()
+        if self._recheck_block is not None and core.head.number >= self._recheck_block:
+            self._recheck_registration()
         core.outbox.poll(core.head.number)
         views = list(core.book.tasks())
         self._forget(views)
@@ -245,6 +252,19 @@ class Worker:
                 raise
             self._warn_unfunded(error)
         return bool(progress.new_blocks or progress.rolled_back)
+
+    _recheck_block: int | None = None
+
+    def _recheck_registration(self) -> None:
+        """A reorganisation may have dropped the registration itself: whatever of it did not come back is sent again."""
+        agent_id = self._registrar.ensure()
+        self._recheck_block = None
+        if agent_id != self._core.agent_id:
+            raise Failure(
+                f"a reorganisation made this agent number {agent_id}; it was {self._core.agent_id}",
+                hint="start the worker again: it goes on under the new number",
+                code="agent.renumbered",
+            )
 
     def _forget(self, views: list[TaskView]) -> None:
         still_open = {view.task_id for view in views if not view.closed}
