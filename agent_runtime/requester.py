@@ -41,7 +41,7 @@ from symphony_chain.types import Bid, State, Task
 AWARD_MARGIN_S = 4
 MAX_ATTEMPTS = 3
 #: First pause while waiting for a block; it doubles up to `poll_s`.
-LEAST_PAUSE_S = 0.004
+LEAST_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)

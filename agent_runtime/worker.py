@@ -46,7 +46,7 @@ from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 
 #: Pause after a pass that found the chain moved; it doubles up to `poll_s` while nothing moves.
-LEAST_PAUSE_S = 0.004
+LEAST_PAUSE_S = 0.01
 #: Weight of the newest thought in the estimate of speed.
 PACE_STEP = 0.2
 #: Blocks after a reorganisation in which what it dropped should be mined again.

@@ -22,7 +22,7 @@ STAGES = {
 }
 #: How a task ended without a winner.
 ENDS = {State.INCONCLUSIVE: "split", State.VOID: "void", State.EXPIRED: "none", State.CANCELLED: "none"}
-ID_WIDTH = 32
+ID_WIDTH = 46
 ANSWER_WIDTH = 24
 
 

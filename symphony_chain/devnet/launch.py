@@ -24,7 +24,7 @@ from symphony_chain.rpc import Rpc, wait_until
 
 Kind = Literal["auto", "pyevm", "anvil", "hardhat"]
 HOST = "127.0.0.1"
-START_DEADLINE_S = 90.0
+START_DEADLINE_S = 180.0
 BLOCK_GAS_LIMIT = 30_000_000
 GENESIS_BASE_FEE_WEI = 10**9
 # anvil's and Hardhat's genesis hash depends on nothing that varies within one second but the base fee we give
