@@ -62,7 +62,7 @@ def compile_contracts() -> dict[str, str]:
     """File name → exact text of every artifact and of the manifest."""
     soljson = ROOT / "node_modules" / "solc" / "soljson.js"
     if not soljson.exists():
-        raise SystemExit("node_modules/solc is missing: run `npm ci` first (or `make setup`)")
+        raise SystemExit("node_modules/solc is missing: run `npm install` first (or `make setup`)")
     found = hashlib.sha256(soljson.read_bytes()).hexdigest()
     if found != SOLJSON_SHA256:
         raise SystemExit(f"node_modules/solc is not the pinned compiler: soljson.js has sha256 {found}")

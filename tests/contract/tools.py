@@ -21,7 +21,7 @@ TIMEOUT_S = 600
 def need(path: Path) -> None:
     """Skips, visibly, where npm packages are not installed."""
     if not path.exists() or find_node() is None:
-        pytest.skip(f"{path.relative_to(ROOT)} or Node is missing: run `npm ci`")
+        pytest.skip(f"{path.relative_to(ROOT)} or Node is missing: run `npm install`")
 
 
 def environment(**more: str) -> dict[str, str]:
