@@ -356,8 +356,6 @@ class TxSender:
         if receipt is not None:
             return self._mined(entry, receipt)
         if used:
-            if self.rpc.get_transaction(entry.tx_hash) is not None:
-                return None  # a busy node may count a nonce before it shows the receipt; one that was replaced is forgotten
             self.journal.mark(entry, "dropped", now_s=self._clock())
             return TxResult("dropped", entry.key, entry.tx_hash, entry.nonce)
         if rebroadcast and self.rpc.get_transaction(entry.tx_hash) is None:
