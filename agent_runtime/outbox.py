@@ -13,7 +13,6 @@ from agent_runtime.faults import Fault, no_fault
 from symphony_chain.abi import contract_error
 from symphony_chain.deploy import Deployment
 from symphony_chain.errors import Conflict, ContractError, RpcError, RpcRevert, SymphonyError
-from symphony_chain.rpc import wait_until
 from symphony_chain.rpc_types import Receipt
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import LIVE, Account, Entry
@@ -21,16 +20,14 @@ from symphony_chain.tx_journal import LIVE, Account, Entry
 #: Blocks without a receipt after which the sender looks whether the node lost the transaction.
 PATIENCE_BLOCKS = 4
 RESOLVE_DEADLINE_S = 2.0
-#: A busy node may count a nonce as used before it can show the receipt, so that a mined transaction looks dropped. To send
-#: it again would be to act twice; the look is repeated so many blocks later.
-DROP_CHECK_BLOCKS = 3
-BLOCKS_DEADLINE_S = 120.0
+#: Transactions sent for one write. One that was dropped did nothing; one that was mined and reverted may have come too early
+#: (after a reorganisation what it builds on can be mined behind it): the next is simulated first, and sent only if it would pass.
 MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Where a write stands. ``refused``: nothing of it happened, ``error`` says why."""
+    """Where a write stands. ``refused``: nothing of it happened, ``error`` says why; the same write again tries again."""
 
     status: Literal["pending", "mined", "refused"]
     receipt: Receipt | None = None
@@ -42,7 +39,6 @@ class _Pending:
     entry: Entry
     op: str
     seen_block: int
-    suspect: bool = False  # looked dropped once
 
 
 class Outbox:
@@ -62,6 +58,7 @@ class Outbox:
         self._account = Account(deployment.chain_id, deployment.genesis_hash, self.sender.account.address)
         self._pending: dict[str, _Pending] = {}
         self._final: dict[str, Write] = {}
+        self._reverted: dict[str, ContractError] = {}  # mined failures of which `write` has not told yet
         self._attempt: dict[str, int] = {}
 
     @property
@@ -82,6 +79,8 @@ class Outbox:
             return done
         if key in self._pending:
             return Write("pending")
+        if (error := self._reverted.pop(key, None)) is not None:
+            return Write("refused", error=error)
         try:
             self._op = op
             name = key if not self._attempt.get(key) else f"{key}#{self._attempt[key]}"
@@ -109,19 +108,12 @@ class Outbox:
             except RpcRevert as revert:
                 raise contract_error(revert.data) from revert
             result = self.sender.wait(entry, deadline_s=deadline_s)
-            if result.outcome == "dropped":
-                self._await_blocks(DROP_CHECK_BLOCKS)
-                result = self.sender.wait(entry, deadline_s=deadline_s)
             if result.outcome == "reverted":
                 raise contract_error(result.revert_data)
             attempt += 1
             if result.outcome != "dropped" or attempt >= MAX_ATTEMPTS:
                 return result.expect_mined()
             name = f"{key}#{attempt}"
-
-    def _await_blocks(self, count: int) -> None:
-        end = self.sender.rpc.block_number() + count
-        wait_until(lambda: self.sender.rpc.block_number() >= end, BLOCKS_DEADLINE_S, what=f"block {end}")
 
     def poll(self, head_number: int) -> None:
         """Looks up the receipts of pending writes, in one batch; asks the sender to rebroadcast what seems lost."""
@@ -131,14 +123,13 @@ class Outbox:
         hashes = ["0x" + (self._pending[key].entry.tx_hash or b"").hex() for key in keys]
         receipts = self.sender.rpc.batch([("eth_getTransactionReceipt", (name,)) for name in hashes])
         for key, receipt in zip(keys, receipts, strict=True):
-            pending = self._pending[key]
-            patience = PATIENCE_BLOCKS if not pending.suspect else DROP_CHECK_BLOCKS
-            if receipt or head_number - pending.seen_block >= patience:
+            if receipt or head_number - self._pending[key].seen_block >= PATIENCE_BLOCKS:
                 self._resolve(key, head_number)
 
     def resume(self) -> None:
         """After a start or a reorganisation: what was mined may be gone, what was sent may be lost."""
         self._final.clear()
+        self._reverted.clear()
         self._op = "resume"
         self.sender.resume()
 
@@ -156,8 +147,7 @@ class Outbox:
 
     def mined(self, prefix: str) -> list[Receipt]:
         """Receipts of the mined writes whose key begins so, oldest first."""
-        # Dropped ones too: one that was taken for dropped by mistake has a receipt after all.
-        entries = self.sender.journal.by_state(self._account, "mined", "dropped")
+        entries = self.sender.journal.by_state(self._account, "mined")
         hashes = [entry.tx_hash for entry in entries if entry.key.startswith(prefix) and entry.tx_hash]
         receipts = [receipt for name in hashes if (receipt := self.sender.rpc.get_receipt(name)) is not None]
         return [receipt for receipt in receipts if receipt.status == 1]
@@ -166,27 +156,29 @@ class Outbox:
         pending = self._pending[key]
         self._op = pending.op
         result = self.sender.wait(pending.entry, deadline_s=RESOLVE_DEADLINE_S)
-        if result.outcome == "unknown" or (result.outcome == "dropped" and not pending.suspect):
-            pending.seen_block, pending.suspect = head_number, result.outcome == "dropped"
+        if result.outcome == "unknown":
+            pending.seen_block = head_number
             return
         del self._pending[key]
         if result.outcome == "mined":
             self._final[key] = Write("mined", receipt=result.receipt)
         elif result.outcome == "reverted":
-            self._final[key] = Write("refused", receipt=result.receipt, error=contract_error(result.revert_data))
+            self._next_attempt(key, contract_error(result.revert_data))
         else:
-            self._drop(key)
+            self._next_attempt(key, None)
 
-    def _drop(self, key: str) -> None:
-        """Another transaction used the nonce, so nothing happened: the next `write` sends it under the next name."""
+    def _next_attempt(self, key: str, reverted: ContractError | None) -> None:
+        """Nothing happened: the next `write` is told why, and the one after it sends under the next name."""
         self._attempt[key] = self._attempt.get(key, 0) + 1
         if self._attempt[key] >= MAX_ATTEMPTS:
-            error = Conflict(
+            dropped = Conflict(
                 f"the write {key} was dropped {MAX_ATTEMPTS} times",
                 code="tx.dropped",
                 hint="another program sends from the same key; give each its own",
             )
-            self._final[key] = Write("refused", error=error)
+            self._final[key] = Write("refused", error=reverted or dropped)
+        elif reverted is not None:
+            self._reverted[key] = reverted
 
     def _on_fault(self, point: str) -> None:
         if self._op in _FAULTLESS:

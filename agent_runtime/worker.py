@@ -232,8 +232,8 @@ class Worker:
         progress = self.view.update()
         core = self._core
         if progress.rolled_back:
+            self._owner_box.resume()  # first: the operator's bids and commits need the registration
             core.outbox.resume()
-            self._owner_box.resume()
             self._recheck_block = core.head.number + RECHECK_BLOCKS
             self._bidder.reset()
             self._payroll.reset()

@@ -5,6 +5,7 @@ A decision is on disk before its bid is sent. Knows no thinking and no seats.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 
@@ -17,6 +18,7 @@ from agent_runtime.worker_core import Core, log_event
 from agent_runtime.worker_spec import Spec, SpecLoader
 from agent_runtime.worker_store import Decision
 from symphony_chain.content.errors import StoreFull, StoreUnusable
+from symphony_chain.errors import SymphonyError
 from symphony_chain.market import MarketClient, encode_bid
 from symphony_chain.signing import sign_bid
 from symphony_chain.types import Bid, State, Task
@@ -98,12 +100,14 @@ class Bidder:
         return loaded
 
     def _look(self, view: TaskView) -> None:
+        if self._core.head.number < self._retry_at.get(view.task_id, 0):
+            return
         known = self._core.store.decision(view.task_id)
         if known is not None and known.bid is not None and known.bid.agent_id == self._core.agent_id:
             self._send(view, known.bid)
         elif known is not None and known.bid is None and Reason(known.reason) not in TRANSIENT:
             self._done.add(view.task_id)
-        elif self._core.head.number >= self._retry_at.get(view.task_id, 0):
+        else:
             self._consider(view)
 
     def _consider(self, view: TaskView) -> None:
@@ -165,10 +169,18 @@ class Bidder:
             return
         write = self._core.write("bid", f"bid/{view.task_id.hex()}", encode_bid(view.task_id, bid))
         if write.status == "refused":
-            # Bidding ended between our decision and the block, or the wallet changed: nothing was lost.
-            name = error_name(write.error) or str(write.error)
+            self._refused(view, write.error)
+
+    def _refused(self, view: TaskView, error: SymphonyError | None) -> None:
+        """Bidding ended between our decision and the block: nothing was lost. Anything else may pass (a reorganisation can put
+        a bid before the post or the registration that it needs), so it is tried again while bidding is open.
+        """
+        name = error_name(error) or str(error)
+        if name == "WrongState" and error is not None and error.context["args"]["have"] != str(State.NONE.value):
             self._refuse(view.task_id, Refusal(Reason.TOO_LATE, f"the contract refused the bid: {name}"))
-            self._done.add(view.task_id)
+            return
+        self._retry_at[view.task_id] = self._core.head.number + 1
+        log_event("write_refused", level=logging.DEBUG, op="bid", task_id=view.task_id, error=name)
 
     def _refuse(self, task_id: bytes, refusal: Refusal) -> None:
         """Notes a refusal, once per reason; transient ones are asked again in the next block."""

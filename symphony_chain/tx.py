@@ -39,6 +39,9 @@ POLL_S = 0.2
 REBROADCAST_EVERY_POLLS = 10
 # Mined rows this close to the head are checked again by `resume`: a reorganisation may have thrown them out.
 REORG_WINDOW_BLOCKS = 128
+# A nonce that another transaction used is proof of loss only this deep: at the tip a busy node counts a nonce before it
+# shows the receipt, and in a reorganisation it may do so after the receipt is gone.
+DROP_DEPTH_BLOCKS = 3
 # Words with which nodes say that they hold these very bytes already.
 ALREADY_KNOWN = ("already known", "already imported", "known transaction", "already exists", "alreadyknown")
 NONCE_USED = ("nonce too low", "nonce is too low", "nonce has already been used")
@@ -350,17 +353,33 @@ class TxSender:
             ],
             deadline_s=deadline_s,
         )
-        used = int(nonce, 16) > entry.nonce
-        # A block may fall between the two reads and make a mined one look dropped: ask for the receipt once more.
-        receipt = receipt_from_json(found) if found else self.rpc.get_receipt(entry.tx_hash) if used else None
-        if receipt is not None:
-            return self._mined(entry, receipt)
-        if used:
-            self.journal.mark(entry, "dropped", now_s=self._clock())
-            return TxResult("dropped", entry.key, entry.tx_hash, entry.nonce)
+        if found:
+            return self._mined(entry, receipt_from_json(found))
+        if int(nonce, 16) > entry.nonce:
+            return self._used(entry, entry.tx_hash, entry.nonce, deadline_s)
         if rebroadcast and self.rpc.get_transaction(entry.tx_hash) is None:
             self._rebroadcast(entry)
         return None
+
+    def _used(self, entry: Entry, tx_hash: bytes, nonce: int, deadline_s: float | None) -> TxResult | None:
+        """No receipt, but the nonce is used: dropped once that use lies DROP_DEPTH_BLOCKS deep, undecided before."""
+        try:
+            (head,) = self.rpc.batch([("eth_blockNumber", ())], deadline_s=deadline_s)
+            count, found = self.rpc.batch(
+                [
+                    ("eth_getTransactionCount", (self.account.address, hex(max(0, int(head, 16) - DROP_DEPTH_BLOCKS)))),
+                    ("eth_getTransactionReceipt", ("0x" + tx_hash.hex(),)),
+                ],
+                deadline_s=deadline_s,
+            )
+        except RpcError:
+            return None  # a reorganisation took that block away between the two reads
+        if found:
+            return self._mined(entry, receipt_from_json(found))
+        if int(count, 16) <= nonce:
+            return None
+        self.journal.mark(entry, "dropped", now_s=self._clock())
+        return TxResult("dropped", entry.key, tx_hash, nonce)
 
     def _rebroadcast(self, entry: Entry) -> None:
         """The node does not hold the transaction and its nonce is free: the same bytes go out again."""

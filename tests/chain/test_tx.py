@@ -31,7 +31,7 @@ from symphony_chain.errors import (
     WrongChain,
 )
 from symphony_chain.rpc import Rpc
-from symphony_chain.tx import FAULT_POINTS, TxResult, TxSender
+from symphony_chain.tx import DROP_DEPTH_BLOCKS, FAULT_POINTS, TxResult, TxSender
 from symphony_chain.tx_journal import TxJournal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -243,6 +243,9 @@ def test_a_replaced_transaction_is_dropped(slow: Bench) -> None:
     entry = slow.sender().submit(BOB.address, b"", value_wei=1, idempotency_key="a")
     slow.chain.rpc.send_raw(sign(ALICE, 0, BOB.address, value=2, maxFeePerGas=10**12))
     slow.chain.node.mine()
+    assert slow.sender().wait(entry, deadline_s=1).outcome == "unknown", "the other one may yet be reorganised away"
+    for _ in range(DROP_DEPTH_BLOCKS):
+        slow.chain.node.mine()
     result = slow.sender().wait(entry)
     assert result.outcome == "dropped" and slow.rows() == [("dropped", 0)]
     with pytest.raises(Conflict) as caught:
