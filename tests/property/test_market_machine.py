@@ -218,7 +218,7 @@ class MarketMachine(RuleBasedStateMachine):
         task = replace(self.new_task(requester, shape), **mutation)  # type: ignore[arg-type]
         sender = other if odd else requester
         if way == "deposit":
-            act = self.world.deposit_and_post(sender, task, task.escrow_wei - (1 if odd else 0))
+            act = self.world.deposit_and_post(sender, task, max(0, task.escrow_wei - (1 if odd else 0)))
         elif way == "signed":
             act = self.world.post(other, task, signer=sender, form=form)
         else:
