@@ -71,8 +71,7 @@ def test_one_process_per_key(tmp_path: Path) -> None:
     assert refused.value.context["pid"] == str(holder.pid)
     holder.kill()
     holder.join()
-    open_db(tmp_path).close()  # the kernel has freed the lock of the dead
-    release.set()
+    open_db(tmp_path).close()  # the kernel has freed the lock of the dead; setting `release` would wait for it for ever
 
 
 def test_the_opening_is_on_disk_before_record_returns(tmp_path: Path) -> None:
