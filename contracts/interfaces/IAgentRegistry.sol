@@ -58,11 +58,15 @@ interface IAgentRegistry is IERC8004Identity {
     function fileDigestOf(uint256 agentId) external view returns (bytes32);
     function declaredOf(uint256 agentId, bytes32 pageId) external view returns (uint256);
 
-    /// @notice All that an award needs, in one call. Unknown agents answer zeros.
-    function seatingOf(uint256[] calldata agentIds, bytes32 pageId)
+    /// @notice All that seating an agent needs, in two reads. An unknown agent answers zeros.
+    /// @return wallet The operator key.
+    /// @return ownerTag Low 96 bits of the owner's address: enough to keep one owner from two seats. Whoever looked for another owner
+    /// with a victim's tag, to keep it from a seat, would try 2⁹⁶ keys.
+    /// @return declared The word.
+    function seatingOf(uint256 agentId, bytes32 pageId)
         external
         view
-        returns (address[] memory owners, address[] memory wallets, uint256[] memory declared);
+        returns (address wallet, uint256 ownerTag, uint256 declared);
 
     /// @notice Owner and wallet (the owner where none is set); zeros for an unknown agent.
     function ownerAndWallet(uint256 agentId) external view returns (address owner, address wallet);

@@ -1,55 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @notice A task, whole. Its EIP-712 digest is its id, so signing the order and naming the task are one act.
-/// Times are unix seconds of block time; money is in the token's smallest unit.
-struct Task {
-    address requester; //         pays, and may cancel while Open
-    address router; //            may award besides the requester; zero: nobody else
-    address token; //             zero: the native coin
-    uint96 ceiling; //            most that one seat may be paid
-    uint16 baseBps; //            share of the price that any timely reveal earns
-    uint96 bond; //               per seat, from the agent's account; lost by not revealing
-    uint8 kind; //                0 answer, 1 plan, 2 evaluate, 3 rollout
-    bytes32 pageId; //            skill page that gives the requirement its meaning
-    uint256 requirement; //       capability word, at least one lane above zero
-    uint16 minMatchBps; //        bids below this match(declared, requirement) are skipped
-    uint8 k; //                   seats wanted, 1…16
-    uint8 minSeats; //            award reverts below this many
-    uint16 quorumBps; //          share of all awarded weight that the winning answer must hold
-    uint40 bidEnd;
-    uint40 commitEnd;
-    uint32 revealWindow; //       revealEnd = commitEnd + revealWindow
-    address evaluator; //         zero: the vote alone scores
-    uint32 evaluationWindow;
-    uint96 evaluationFee;
-    uint16 sharedBps;
-    bytes32 parent; //            plan task that this one is a child of; zero: none
-    bytes32 header; //            sha-256 digest of the beacon header (raw CIDv1)
-    bytes32 salt;
-}
+import {Bid, Task} from "../libraries/Orders.sol";
 
-/// @notice A bid as it is published and as it is awarded: an EIP-712 message of the agent's wallet.
-struct Bid {
-    uint256 agentId;
-    uint96 price; //              asked per seat
-    uint16 confidenceBps; //      the agent's own estimate of being right
-    uint40 expiry; //             last second in which the bid may be awarded
-    bytes signature; //           over Bid(bytes32 taskId,uint256 agentId,uint96 price,uint16 confidenceBps,uint40 expiry)
-}
-
-/// @notice Life of a task. Open, Awarded, Revealing are functions of the stored word and block.timestamp.
+/// @notice Life of a task: functions of the stored word and block.timestamp, up to the closed ones.
 enum State {
     None,
     Open, //         posted, until bidEnd
-    Unawarded, //    past bidEnd without award: settle makes it Expired
+    Free, //         open task past bidEnd without award: any agent that matches may take a seat, until commitEnd
+    Unawarded, //    nobody was seated: settle makes it Expired
     Awarded, //      commits
     Revealing, //    reveals: all have committed, or commitEnd is past
-    Closing, //      past revealEnd: settle is due
+    Evaluating, //   past revealEnd: the evaluator's scores may still come
+    Closing, //      settle is due
     Settled, //      an answer won with quorum
     Inconclusive, // answers, but none with quorum
     Void, //         nobody revealed
-    Expired, //      never awarded
+    Expired, //      nobody was seated
     Cancelled
 }
 
@@ -65,29 +32,35 @@ enum Skip {
     BadSignature
 }
 
-/// @title TaskMarket: everything that a task moves. Immutable, no owner, no proxy; reads the registry in award and claim only.
+/// @notice The opening of a seat's commitment.
+struct Opening {
+    uint256 seat;
+    bytes32 answerDigest;
+    bytes32 evidenceDigest;
+    bytes32 salt;
+    bytes answer; // the canonical answer's bytes where they are published inline (≤ 256), else empty
+}
+
+/// @title TaskMarket: everything that a task moves. Immutable, no owner, no proxy; reads the registry where agents are seated, where
+/// they are paid out, and where plans are revealed; calls nobody in settle.
 ///
-/// Every step takes an optional `signature`: empty means msg.sender, else an EIP-712 message (65 bytes, or 64 by ERC-2098).
+/// Every step takes an optional `signature`: empty means msg.sender, else an EIP-712 message (65 bytes, 64 by ERC-2098, or whatever
+/// the signer's code accepts by ERC-1271).
 interface ITaskMarket {
     /* EVENTS: self-sufficient, an index never needs a call */
 
-    event TaskPosted(bytes32 indexed taskId, address indexed requester, Task task);
+    /// @param value Native coins that came with the call; the rest of the escrow was the requester's balance, any surplus became it.
+    event TaskPosted(bytes32 indexed taskId, address indexed requester, uint256 value, Task task);
     event TaskCancelled(bytes32 indexed taskId, uint256 refund);
-    event BidPosted(
-        bytes32 indexed taskId,
-        uint256 indexed agentId,
-        uint96 price,
-        uint16 confidenceBps,
-        uint40 expiry,
-        bytes signature
-    );
+    event BidPosted(bytes32 indexed taskId, uint256 indexed agentId, uint256 terms, bytes signature);
     event BidSkipped(bytes32 indexed taskId, uint256 indexed agentId, Skip reason);
     /// @param price What every seat earns at most: the highest seated ask.
     /// @param returned What the requester got back of its ceiling.
     /// @param seats One word a seat, in order: wallet (bits 0…159), agentId (160…191), weight (192…205).
     event TaskAwarded(bytes32 indexed taskId, uint256 price, uint256 returned, uint256[] seats);
+    /// @notice A free seat of an open task was taken, at the ceiling. @param seat As in TaskAwarded.
+    event SeatTaken(bytes32 indexed taskId, uint256 indexed agentId, uint256 index, uint256 seat);
     event AnswerCommitted(bytes32 indexed taskId, uint256 indexed agentId, uint256 seat, bytes32 commitment);
-    /// @param answer The canonical answer's bytes where they were published inline, else empty.
     event AnswerRevealed(
         bytes32 indexed taskId,
         uint256 indexed agentId,
@@ -99,18 +72,19 @@ interface ITaskMarket {
     );
     /// @param outcome Settled, Inconclusive, Void or Expired.
     /// @param winner First 26 bytes of the winning answer's digest; zero unless Settled.
-    /// @param winnerWeight Weight of the heaviest answer (also when it missed the quorum).
-    /// @param totalWeight Weight of all awarded seats, no-shows included.
-    /// @param results Two words a seat, in order: agentId (bits 0…31), score in bps (32…47), revealed (48), scored (49), pay (64…159),
-    /// bond returned (160…255); then the agent's earned word of the task's page after this task.
+    /// @param weights Of the heaviest answer, also when it missed the quorum (bits 0…31); of all seats, no-shows included (32…63).
+    /// @param refund To the requester. @param burnt Owed to nobody from now on: lost bonds, what an evaluation takes, the score burn.
+    /// @param fee Paid to the evaluator; its scores came in time iff bit 64 of `weights` is set.
+    /// @param results Two words a seat, in order: agentId (bits 0…31), score in bps (32…47), weight (48…63), pay before the shared
+    /// part (64…159), revealed (160), scored (161), won (162); then the agent's earned word of the task's page after this task.
     event TaskSettled(
         bytes32 indexed taskId,
         State indexed outcome,
         bytes32 winner,
-        uint256 winnerWeight,
-        uint256 totalWeight,
+        uint256 weights,
         uint256 refund,
         uint256 burnt,
+        uint256 fee,
         uint256[] results
     );
     event Deposited(address indexed account, address indexed token, uint256 amount, address from);
@@ -121,8 +95,8 @@ interface ITaskMarket {
     /* ERRORS */
 
     error TaskExists(bytes32 taskId);
-    error UnsupportedParameter(string name);
-    error ParameterOutOfRange(string name, uint256 value, uint256 min, uint256 max);
+    /// @param name ASCII name of the parameter.
+    error ParameterOutOfRange(bytes32 name, uint256 value, uint256 min, uint256 max);
     error InsufficientBalance(address account, address token, uint256 have, uint256 want);
     error WrongState(bytes32 taskId, State have, State want);
     error NotAuthorized(address caller, address expected);
@@ -131,6 +105,8 @@ interface ITaskMarket {
     error TooManyBids(uint256 count, uint256 max);
     error TooFewSeats(uint256 seated, uint256 minSeats);
     error UnknownAgent(uint256 agentId);
+    /// @notice `take` found a reason against the agent, or a signed award a bid without its agent's signature.
+    error SeatRefused(uint256 agentId, Skip reason);
     error NoSuchSeat(bytes32 taskId, uint256 seat);
     error AlreadyCommitted(bytes32 taskId, uint256 seat);
     error NotCommitted(bytes32 taskId, uint256 seat);
@@ -138,15 +114,29 @@ interface ITaskMarket {
     error CommitmentMismatch(bytes32 taskId, uint256 seat);
     error AnswerMismatch(bytes32 answerDigest);
     error AnswerTooLong(uint256 length, uint256 max);
-    error RevealsPending(bytes32 taskId, uint256 until);
+    /// @notice A seat may still act, or the evaluator may.
+    error Pending(bytes32 taskId, uint256 until);
+    /// @notice `reveal` for a plan (`Plans` opens it), or `revealPlan` for another kind.
+    error WrongKind(bytes32 taskId);
     error NothingToClaim(uint256 agentId, address token);
     error WalletMayOnlyPayOwner(uint256 agentId, address owner);
     error ZeroAddress();
-    error TransferFailed(address to, uint256 amount);
+    error AmountMismatch(uint256 value, uint256 amount);
+    /// @notice No account of a token ever holds 2¹²⁰ units or more.
+    error AmountTooLarge(uint256 amount);
+
+    /* of the pinned library that moves money (Solady), raised as they stand */
+
+    error ETHTransferFailed();
+    error TransferFailed();
+    error TransferFromFailed();
 
     /* MONEY */
 
-    function deposit(address account) external payable;
+    /// @notice Native coins (`amount` = msg.value), or `amount` of an ERC-20 from the caller; what really arrives is credited.
+    function deposit(address account, address token, uint256 amount) external payable;
+    /// @notice The same into an agent's account, for bonds.
+    function fundAgent(uint256 agentId, address token, uint256 amount) external payable;
     function withdraw(
         address account,
         address token,
@@ -155,58 +145,56 @@ interface ITaskMarket {
         uint256 deadline,
         bytes calldata signature
     ) external;
-    function fundAgent(uint256 agentId) external payable;
     function claim(uint256 agentId, address token, address to, uint256 deadline, bytes calldata signature) external;
-    function balanceOf(address account, address token) external view returns (uint256);
-    /// @return accrued Money of the agent. @return seats Seats closed. @return won Seats that scored above zero. @return noShows Seats never revealed.
-    function accountOf(uint256 agentId, address token)
-        external
-        view
-        returns (uint256 accrued, uint256 seats, uint256 won, uint256 noShows);
-    function burntOf(address token) external view returns (uint256);
-    function nonces(address account) external view returns (uint256);
 
     /* LIFE OF A TASK */
 
-    function post(Task calldata task, bytes calldata signature) external returns (bytes32 taskId);
-    /// @notice `deposit` to the caller, then `post`: one transaction for a requester that holds only coins.
-    function depositAndPost(Task calldata task) external payable returns (bytes32 taskId);
+    /// @notice Escrows and announces. Native coins that come along are used first.
+    function post(Task calldata task, bytes calldata signature) external payable returns (bytes32 taskId);
+    /// @notice `post` and `award` in one. `signature` is the requester's over Hire(bytes32 taskId,uint256[] bids).
+    function hire(Task calldata task, Bid[] calldata bids, bytes calldata signature)
+        external
+        payable
+        returns (bytes32 taskId);
     function cancel(Task calldata task, bytes calldata signature) external;
     function bid(bytes32 taskId, Bid calldata b) external;
     /// @notice Seats the first k acceptable bids in the caller's order. `signature` is the requester's or router's over
-    /// Award(bytes32 taskId,uint256[] agentIds,uint256[] prices).
+    /// Award(bytes32 taskId,uint256[] bids), the bids by their terms. A signed award reverts where a bid is not signed by its agent's
+    /// wallet; others skip it.
     function award(Task calldata task, Bid[] calldata bids, bytes calldata signature) external;
+    /// @notice Takes a free seat of an open task, at the ceiling. `signature` is the agent wallet's over
+    /// Take(bytes32 taskId,uint256 agentId,uint256 deadline): a seat taken too late to commit would cost the bond.
+    function take(Task calldata task, uint256 agentId, uint256 deadline, bytes calldata signature) external;
     function commit(bytes32 taskId, uint256 seat, bytes32 commitment, bytes calldata signature) external;
     /// @notice Opens a seat's commitment. Carries no authority: anyone may relay it.
-    function reveal(
-        bytes32 taskId,
-        uint256 seat,
-        bytes32 answerDigest,
-        bytes32 evidenceDigest,
-        bytes32 salt,
-        bytes calldata answer
-    ) external;
+    function reveal(bytes32 taskId, Opening calldata opening) external;
+    /// @notice Opens a plan at no more than `weight`; only for the deployment's `Plans`, which has looked at the children.
+    function revealPlan(bytes32 taskId, Opening calldata opening, uint256 weight) external;
+    /// @notice Opens several seats and settles.
+    function revealAndSettle(Task calldata task, Opening[] calldata openings) external;
+    /// @notice The evaluator's scores, sixteen bits a seat from the lowest, 0…10000; settles. `signature` is over
+    /// Evaluate(bytes32 taskId,uint256 scores).
+    function evaluate(Task calldata task, uint256 scores, bytes calldata signature) external;
     /// @notice The one permissionless closer.
     function settle(Task calldata task) external;
-    function multicall(bytes[] calldata calls) external returns (bytes[] memory results);
 
     /* VIEWS */
 
     function taskIdOf(Task calldata task) external view returns (bytes32);
     function stateOf(bytes32 taskId) external view returns (State);
-    /// @return price Per seat. @return seats Awarded. @return bidEnd Deadline. @return commitEnd Deadline. @return revealEnd Deadline.
-    function headOf(bytes32 taskId)
-        external
-        view
-        returns (uint256 price, uint256 seats, uint256 bidEnd, uint256 commitEnd, uint256 revealEnd);
+    /// @return word The task's raw word: see `libraries/Words.sol`.
+    function headOf(bytes32 taskId) external view returns (uint256 word);
     /// @return word The seat's raw word: see `libraries/Words.sol`.
     function seatOf(bytes32 taskId, uint256 seat) external view returns (uint256 word);
+    /// @return outcome State.None while it lives. @return closedAt Block time. @return digest First 26 bytes of
+    /// keccak256(abi.encodePacked(winner, results)) of its TaskSettled; zero for Expired and Cancelled.
+    function receiptOf(bytes32 taskId) external view returns (State outcome, uint256 closedAt, bytes26 digest);
+    function balanceOf(address account, address token) external view returns (uint256);
+    /// @return accrued Money of the agent. @return seats Seats closed. @return won Seats that won. @return noShows Seats never revealed.
+    function accountOf(uint256 agentId, address token)
+        external
+        view
+        returns (uint256 accrued, uint256 seats, uint256 won, uint256 noShows);
     function earnedOf(uint256 agentId, bytes32 pageId) external view returns (uint256 word);
-    function commitmentOf(
-        bytes32 taskId,
-        uint256 agentId,
-        bytes32 answerDigest,
-        bytes32 evidenceDigest,
-        bytes32 salt
-    ) external pure returns (bytes32);
+    function nonces(address account) external view returns (uint256);
 }

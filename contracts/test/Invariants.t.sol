@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {State, Task} from "../interfaces/ITaskMarket.sol";
-import {Base, PAGE, vm} from "./Base.t.sol";
-import {Handler} from "./Handler.t.sol";
+import {ITaskMarket, State} from "../interfaces/ITaskMarket.sol";
+import {Head} from "../libraries/Words.sol";
+import {Base, Order, PAGE, POOL, Vm, vm} from "./Base.t.sol";
+import {Handler, Property} from "./Handler.t.sol";
 
 /// @title The properties of DESIGN 3.4, whatever the actors of `Handler` do.
 contract InvariantsTest is Base {
@@ -11,7 +12,7 @@ contract InvariantsTest is Base {
 
     function setUp() external {
         _deploy();
-        handler = new Handler(registry, market, domain);
+        handler = new Handler(registry, plans, market, domain);
     }
 
     function targetContracts() external view returns (address[] memory targets) {
@@ -19,22 +20,76 @@ contract InvariantsTest is Base {
         targets[0] = address(handler);
     }
 
-    /// @dev Every coin that came in and did not go out is there.
+    /// @dev Coins held cover all that is owed, per token whose balances change only by transfers. The other tokens
+    /// stop, block, shrink and take fees all the while: they harm claims in themselves, and nothing else.
     function invariant_Solvency() external view {
-        assertEq(address(market).balance, handler.paidIn() - handler.paidOut(), "coins held");
+        for (uint256 c; c < handler.FAIR(); ++c) {
+            assertTrue(handler.held(c) >= _owed(c), "insolvent");
+        }
     }
 
-    /// @dev Coins held are exactly the coins owed: balances, agents' accounts, burnt, escrow and bonds of live tasks.
+    /// @dev Nothing is made or lost: what came in and did not leave is owed (balances, agents' accounts, escrow and bonds of live
+    /// tasks) or was burnt, also in the unfair tokens, whose deposits count as they arrived.
     function invariant_Conservation() external view {
-        assertEq(address(market).balance, _owed(), "coins owed");
+        for (uint256 c; c < handler.COINS(); ++c) {
+            assertEq(_owed(c) + handler.burnt(c), handler.paidIn(c) - handler.paidOut(c), "owed and burnt");
+            if (c < handler.FAIR()) assertEq(handler.held(c), handler.paidIn(c) - handler.paidOut(c), "held");
+        }
     }
 
-    /// @dev NoDoubleSettle, CommitBinding, RevealOnlyAfterCommit, OnlyOwnSeat, DistinctOwners, WeightBound: tried by the handler.
-    function invariant_NothingImproperSucceeds() external view {
-        assertTrue(bytes(handler.fault()).length == 0, handler.fault());
+    /// @dev Time plus one permissionless call ends every task, and then every coin but the burnt ones can leave.
+    function invariant_Liveness() external {
+        _clean(Property.Liveness);
+        vm.warp(block.timestamp + 365 days);
+        uint256[2] memory burnt = [handler.burnt(0), handler.burnt(1)];
+        for (uint256 i; i < handler.count(); ++i) {
+            if (!handler.isLive(i)) continue;
+            Order memory o = handler.order(i);
+            vm.recordLogs();
+            vm.prank(address(0xbeef));
+            market.settle(_pack(o));
+            assertTrue(market.stateOf(handler.ids(i)) >= State.Settled, "a task is stuck");
+            uint256 lost = _burntIn(vm.getRecordedLogs());
+            for (uint256 c; c < handler.FAIR(); ++c) {
+                if (o.token == handler.coin(c)) burnt[c] += lost;
+            }
+        }
+        for (uint256 c; c < handler.FAIR(); ++c) {
+            _leave(c);
+            assertEq(handler.held(c), burnt[c], "coins left behind");
+        }
+    }
+
+    function invariant_NoDoubleSettle() external view {
+        _clean(Property.NoDoubleSettle);
+    }
+
+    function invariant_CommitBinding() external view {
+        _clean(Property.CommitBinding);
+    }
+
+    function invariant_RevealOnlyAfterCommit() external view {
+        _clean(Property.RevealOnlyAfterCommit);
+    }
+
+    function invariant_OnlyOwnSeat() external view {
+        _clean(Property.OnlyOwnSeat);
+    }
+
+    function invariant_DistinctOwners() external view {
+        _clean(Property.DistinctOwners);
+    }
+
+    function invariant_WeightBound() external view {
+        _clean(Property.WeightBound);
+    }
+
+    function invariant_EvaluationNeverPaysRequester() external view {
+        _clean(Property.EvaluationNeverPaysRequester);
     }
 
     function invariant_ScoreInRange() external view {
+        _clean(Property.ScoreInRange);
         for (uint256 agentId = 1; agentId <= handler.AGENTS(); ++agentId) {
             uint256 word = market.earnedOf(agentId, PAGE);
             for (; word != 0; word >>= 16) {
@@ -43,45 +98,65 @@ contract InvariantsTest is Base {
         }
     }
 
-    /// @dev Time plus one permissionless call ends every task, and then every coin but the burnt ones can leave.
-    function invariant_Liveness() external {
-        vm.warp(block.timestamp + 365 days);
+    /// @dev A receipt is of what TaskSettled said, and never changes.
+    function invariant_ReceiptBinding() external view {
+        _clean(Property.ReceiptBinding);
         for (uint256 i; i < handler.count(); ++i) {
-            if (!handler.isLive(i)) continue;
-            vm.prank(address(0xbeef));
-            market.settle(handler.task(i));
-            assertTrue(market.stateOf(handler.ids(i)) >= State.Settled, "a task is stuck");
+            Handler.Closed memory c = handler.closed(i);
+            (State outcome, uint256 closedAt, bytes26 digest) = market.receiptOf(handler.ids(i));
+            assertTrue(outcome == c.outcome && closedAt == c.closedAt, "the receipt changed");
+            if (c.results.length == 0) continue;
+            assertTrue(digest == bytes26(keccak256(abi.encodePacked(c.winner, c.results))), "the digest changed");
         }
-        for (uint256 i; i < handler.ACTORS(); ++i) {
-            address a = handler.actor(i);
-            uint256 have = market.balanceOf(a, address(0));
-            vm.prank(a);
-            market.withdraw(a, address(0), a, have, 0, "");
-        }
-        for (uint256 agentId = 1; agentId <= handler.AGENTS(); ++agentId) {
-            (uint256 accrued,,,) = market.accountOf(agentId, address(0));
-            if (accrued == 0) continue;
-            address owner = registry.ownerOf(agentId);
-            vm.prank(owner);
-            market.claim(agentId, address(0), owner, 0, "");
-        }
-        assertEq(address(market).balance, market.burntOf(address(0)), "coins left behind");
     }
 
-    function _owed() private view returns (uint256 owed) {
-        owed = market.burntOf(address(0));
+    /* INSIDE */
+
+    function _clean(Property property) private view {
+        string memory fault = handler.fault(property);
+        assertTrue(bytes(fault).length == 0, fault);
+    }
+
+    function _owed(uint256 c) private view returns (uint256 owed) {
+        address token = handler.coin(c);
+        owed = market.balanceOf(POOL, token);
         for (uint256 i; i < handler.ACTORS(); ++i) {
-            owed += market.balanceOf(handler.actor(i), address(0));
+            owed += market.balanceOf(handler.actor(i), token);
         }
         for (uint256 agentId = 1; agentId <= handler.AGENTS(); ++agentId) {
-            (uint256 accrued,,,) = market.accountOf(agentId, address(0));
+            (uint256 accrued,,,) = market.accountOf(agentId, token);
             owed += accrued;
         }
         for (uint256 i; i < handler.count(); ++i) {
-            if (!handler.isLive(i)) continue;
-            Task memory t = handler.task(i);
-            (uint256 price, uint256 seats,,,) = market.headOf(handler.ids(i));
-            owed += seats == 0 ? uint256(t.ceiling) * t.k : (price + t.bond) * seats;
+            Order memory o = handler.order(i);
+            if (o.token != token || !handler.isLive(i)) continue;
+            Head head = Head.wrap(market.headOf(handler.ids(i)));
+            if (head.seats() == 0) owed += _escrow(o);
+            else owed += (head.price() + o.bond) * head.seats() + head.price() * head.free() + o.evaluationFee;
+        }
+    }
+
+    function _burntIn(Vm.Log[] memory logs) private pure returns (uint256 burnt) {
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] != ITaskMarket.TaskSettled.selector) continue;
+            (,,, burnt,,) = abi.decode(logs[i].data, (bytes32, uint256, uint256, uint256, uint256, uint256[]));
+        }
+    }
+
+    function _leave(uint256 c) private {
+        address token = handler.coin(c);
+        for (uint256 i; i <= handler.ACTORS(); ++i) {
+            address who = i == handler.ACTORS() ? POOL : handler.actor(i);
+            uint256 have = market.balanceOf(who, token);
+            vm.prank(who);
+            market.withdraw(who, token, who, have, 0, "");
+        }
+        for (uint256 agentId = 1; agentId <= handler.AGENTS(); ++agentId) {
+            (uint256 accrued,,,) = market.accountOf(agentId, token);
+            if (accrued == 0) continue;
+            address owner = registry.ownerOf(agentId);
+            vm.prank(owner);
+            market.claim(agentId, token, owner, 0, "");
         }
     }
 }
