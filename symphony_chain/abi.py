@@ -17,6 +17,9 @@ from symphony_chain.errors import ContractError, InvalidInput
 
 MARKET = "TaskMarket"
 REGISTRY = "AgentRegistry"
+PLANS = "Plans"
+POOL = "RewardPool"
+QUORUM = "QuorumEvaluator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class DecodedError:
     hint: str
 
     def __str__(self) -> str:
-        inner = ", ".join(f"{key}={_show(value)}" for key, value in self.args.items())
+        inner = ", ".join(f"{key}={_show(key, value)}" for key, value in self.args.items())
         return f"{self.name}({inner})"
 
 
@@ -58,6 +61,14 @@ def artifact(name: str) -> dict[str, Any]:
     text = files("symphony_chain").joinpath("artifacts", f"{name}.json").read_text()
     loaded: dict[str, Any] = json.loads(text)
     return loaded
+
+
+@cache
+def contracts() -> tuple[str, ...]:
+    """Names of all committed artifacts."""
+    found = files("symphony_chain").joinpath("artifacts").iterdir()
+    names = (file.name.removesuffix(".json") for file in found if file.name.endswith(".json"))
+    return tuple(sorted(name for name in names if name != "manifest"))
 
 
 @cache
@@ -152,12 +163,15 @@ def contract_error(data: bytes) -> ContractError:
         hint=decoded.hint,
         code=f"contract.{decoded.name}",
         error=decoded.name,
-        args={key: _show(value) for key, value in decoded.args.items()},
+        args={key: _show(key, value) for key, value in decoded.args.items()},
     )
 
 
-def _show(value: Any) -> str:
-    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+def _show(name: str, value: Any) -> str:
+    """An argument for a person; a parameter's ``name`` is ASCII in a bytes32."""
+    if not isinstance(value, bytes):
+        return str(value)
+    return value.rstrip(b"\0").decode("ascii", "replace") if name == "name" else "0x" + value.hex()
 
 
 def _canonical(item: dict[str, Any]) -> str:
@@ -170,21 +184,34 @@ def _canonical(item: dict[str, Any]) -> str:
 
 @cache
 def _errors() -> dict[bytes, Signature]:
-    return {s.hash[:4]: s for contract in (REGISTRY, MARKET) for s in signatures(contract, "error")}
+    return {s.hash[:4]: s for contract in contracts() for s in signatures(contract, "error")}
+
+
+def error_hints() -> dict[str, str]:
+    """Name of every custom error of our contracts → what a person can do about it, "" where nothing."""
+    return {s.name: _HINTS.get(s.name, "") for s in _errors().values()}
 
 
 _STATE_HINT = (
     "see where the task stands with `symphony task show`; "
-    "State: 1 Open, 2 Unawarded, 3 Awarded, 4 Revealing, 5 Closing, 6 and up closed"
+    "State: 1 Open, 2 Free, 3 Unawarded, 4 Awarded, 5 Revealing, 6 Evaluating, 7 Closing, 8 and up closed"
 )
 #: What a person can do about each custom error; a test keeps it complete.
 _HINTS: dict[str, str] = {
-    "AddressEmptyCode": "there is no contract at this address",
     "AlreadyCommitted": "this seat's commitment is written once; reveal it instead",
+    "AlreadyOpened": "this seat's feedback was opened already",
+    "AlreadyPresented": "this deliverable is presented already: ask for the verdict",
+    "AlreadyRecorded": "nothing to do: the task is in the pool's books",
     "AlreadyRevealed": "nothing to do: this seat's answer is on chain",
+    "AlreadyRevoked": "nothing to do: this feedback is revoked",
+    "AlreadyYanked": "nothing to do: this version is yanked",
+    "AmountMismatch": "send exactly the amount as value, or none for a token",
+    "AmountTooLarge": "no account holds 2^120 units of a token",
     "AnswerMismatch": "the published answer's sha-256 must be answerDigest",
     "AnswerTooLong": "publish only the digest; keep the text in the content store",
     "BadSignature": "sign with the expected key, on this chain, for this contract, and do not change the message afterwards",
+    "ChildMismatch": "hand in the receipts of the named children, in their order",
+    "ChildOpen": "settle the named children first",
     "CommitmentMismatch": "reveal what was committed: same answer, evidence, salt (they are in the agent's protection database)",
     "DeadlineTooFar": "sign the wallet message with a deadline at most five minutes ahead",
     "ERC721IncorrectOwner": "the token has another owner",
@@ -195,27 +222,60 @@ _HINTS: dict[str, str] = {
     "ERC721InvalidReceiver": "the receiver must accept ERC-721 tokens",
     "ERC721InvalidSender": "the token must exist",
     "ERC721NonexistentToken": "no agent has this id; `symphony agent status` lists yours",
-    "FailedCall": "one call of the batch failed without a reason",
-    "InsufficientBalance": "deposit first (`deposit`, or `depositAndPost` with the escrow as value)",
+    "ETHTransferFailed": "the receiver refused the coins; choose another address",
+    "EmptyDeliverable": "submit a deliverable to the job first",
+    "EmptyResponse": "say where the response is",
+    "EvidenceMismatch": "reveal the trace and the children that were committed",
+    "ForeignTask": "name the vote of this very job",
+    "InsufficientBalance": "send the escrow along as value, or deposit first",
     "InvalidShortString": "",
     "LaneOutOfRange": "every lane of a capability word is 0…10000",
+    "LengthOutOfRange": "names have 1 to 64 bytes, versions 1 to 31",
+    "NoClients": "name the clients whose feedback you trust",
+    "NoSuchFeedback": "`symphony feedback list AGENT` shows what there is",
+    "NoSuchReceipt": "the task must be closed, and the receipt exactly its TaskPosted and TaskSettled",
+    "NoSuchRelease": "`symphony release list` shows what was published",
     "NoSuchSeat": "the task has fewer seats; seat numbers start at 0",
     "NotAgentOwner": "call from the agent's owner or an approved operator",
     "NotAuthorized": "send from the expected account, or attach its signature",
     "NotCommitted": "this seat never committed, so it has nothing to reveal",
+    "NotEvaluator": "the job must name the QuorumEvaluator as its evaluator",
+    "NotFinal": "the epoch is not final yet: `symphony reward list AGENT` says when",
+    "NotOfTask": "only the task's requester or evaluator may",
+    "NotPresented": "the provider must present its deliverable first",
+    "NotRevealed": "only a seat that revealed can be rated: `symphony task show` lists them",
+    "NothingGiven": "no seat of the task shared anything",
+    "NothingOpen": "feedback needs a settled task with this agent: `symphony feedback add TASK` opens it",
     "NothingToClaim": "the agent has no pay waiting",
+    "NothingToShare": "the seat has had its share, gave nothing, or its task was recorded too late",
     "ParameterOutOfRange": "choose a value between min and max",
+    "Pending": "wait until all seats have acted or the named time is past",
+    "PolicyFixed": "the policy of a job is written once",
+    "PolicyMismatch": "hand in the policy as it was fixed",
+    "Reentered": "",
+    "Reentrancy": "",
+    "ReleaseExists": "a version is published once: publish under another version",
     "ReservedMetadataKey": "set the agent wallet with setAgentWallet",
-    "RevealsPending": "wait until all seats have acted or the named time is past",
+    "SeatRefused": "this agent gets no seat, for the named reason: `symphony task explain`",
+    "SelfFeedback": "owner, operators and wallet of an agent do not rate it",
     "SignatureExpired": "sign again with a later deadline",
+    "StaleParent": "another delta came first: fetch it, and publish again on the head",
     "StringTooLong": "",
+    "TagTooLong": "tags have 64 bytes at most",
     "TaskExists": "this very task is posted already; change the salt for another one",
     "TooFewSeats": "wait for more bids, or post with a smaller minSeats",
     "TooManyBids": "hand in at most 32 bids",
-    "TransferFailed": "the receiver refused the coins; choose another address",
+    "TransferFailed": "the token refused the transfer; is the receiver blocked, or the token paused?",
+    "TransferFromFailed": "approve the market for the amount, and have it",
+    "Undecided": "the vote ended without an answer: ask for another",
+    "UnexpectedCoins": "the pool takes coins from its markets only",
     "UnknownAgent": "no agent has this id; register first",
-    "UnsupportedParameter": "leave this parameter at zero: this deployment does not offer it",
+    "ValueOutOfRange": "at most 18 decimals, and 1e38 in all digits",
+    "VoteLive": "wait for the end of the vote, and resolve it",
     "WalletMayOnlyPayOwner": "the operator key may claim only to the owner's address",
+    "WrongKind": "plans are revealed through Plans, all else through the market",
     "WrongState": _STATE_HINT,
+    "WrongStatus": "see where the job stands",
     "ZeroAddress": "name a non-zero address",
+    "ZeroDigest": "name the content by its CID",
 }

@@ -15,29 +15,65 @@ from eth_abi import abi as eth_abi
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from symphony_chain.abi import MARKET, REGISTRY, artifact, contract_error
+from symphony_chain.abi import MARKET, PLANS, POOL, QUORUM, REGISTRY, artifact, contract_error
+from symphony_chain.deltas import DELTAS
 from symphony_chain.errors import Failure, InvalidInput, NotFound, UnknownOutcome, WrongChain
+from symphony_chain.model.tally import ScoreRules
 from symphony_chain.registry import encode_publish_page
+from symphony_chain.releases import RELEASES
+from symphony_chain.reputation import REPUTATION
 from symphony_chain.rpc import Rpc
 from symphony_chain.signing import Domain
 from symphony_chain.skills import DEFAULT_TAGS, page_json
 from symphony_chain.tx import TxResult, TxSender
+from symphony_chain.types import NATIVE
 
 #: Deployed at this address on practically every EVM chain; its transaction is signed by nobody's key.
 FACTORY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 SALT = keccak(text="symphony/1")
-DEFAULT_MIN_WINDOW_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Constants of a deployment, for ever; the defaults are for devnets. Other terms are another market, at another address.
+
+    Reputation moves only in tasks paid in ``score_token``, ``score_min_wei`` a seat or more; ``score_burn_bps`` of such pay is
+    burnt.
+    """
+
+    min_window_s: int = 5
+    score_token: str = NATIVE
+    score_min_wei: int = 10**12
+    score_burn_bps: int = 100
+    #: Of the reward pool: seconds of an epoch; epochs before a pot is released; epochs over which it is.
+    pool_epoch_s: int = 60
+    pool_delay: int = 1
+    pool_spread: int = 4
+
+    @property
+    def rules(self) -> ScoreRules:
+        """As the reference model takes them."""
+        return ScoreRules(self.score_token, self.score_min_wei, self.score_burn_bps)
+
+
+DEFAULT_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where the contracts are: one chain (id and genesis), two addresses, the block to follow from."""
+    """Where the contracts are: one chain (id and genesis), their addresses, the block to follow from."""
 
     chain_id: int
     genesis: str  # 0x-hex hash of block 0: a restarted devnet is another chain
-    registry: str
-    market: str
     block: int
+    registry: str
+    plans: str
+    pool: str
+    market: str
+    reputation: str
+    releases: str
+    deltas: str
+    quorum: str
 
     @property
     def domain(self) -> Domain:
@@ -63,9 +99,8 @@ class Deployment:
         """
         try:
             raw = json.loads(path.read_text())
-            return cls(
-                int(raw["chain_id"]), str(raw["genesis"]), str(raw["registry"]), str(raw["market"]), int(raw["block"])
-            )
+            addresses = {name: str(raw[name]) for name in CONTRACT_NAMES}
+            return cls(chain_id=int(raw["chain_id"]), genesis=str(raw["genesis"]), block=int(raw["block"]), **addresses)
         except FileNotFoundError:
             raise NotFound(
                 f"no deployment file at {path}",
@@ -113,18 +148,46 @@ def create2_address(code: bytes) -> str:
     return str(to_checksum_address(keccak(b"\xff" + factory + SALT + keccak(code))[12:]))
 
 
-def addresses(min_window_s: int = DEFAULT_MIN_WINDOW_S) -> tuple[str, str]:
-    """Registry and market address of a deployment with these parameters, on any chain."""
-    registry = create2_address(initcode(REGISTRY))
-    return registry, create2_address(_market_code(registry, min_window_s))
+#: Names of the contracts' fields in `Deployment`, in the order of their creation.
+CONTRACT_NAMES = ("registry", "plans", "pool", "market", "reputation", "releases", "deltas", "quorum")
 
 
-def _market_code(registry: str, min_window_s: int) -> bytes:
-    return initcode(MARKET, ["address", "uint256"], [registry, min_window_s])
+def creation_codes(terms: Terms = DEFAULT_TERMS) -> dict[str, bytes]:
+    """Field of `Deployment` → creation bytecode with arguments, in the order of creation."""
+    codes = {"registry": initcode(REGISTRY)}
+    registry = create2_address(codes["registry"])
+    codes["plans"] = initcode(PLANS, ["address"], [registry])
+    codes["pool"] = initcode(
+        POOL, ["uint256"] * 3, [terms.pool_epoch_s, terms.pool_delay, terms.pool_spread]
+    )
+    codes["market"] = initcode(
+        MARKET,
+        ["address", "address", "address", "uint256", "address", "uint256", "uint256"],
+        [
+            registry,
+            create2_address(codes["pool"]),
+            create2_address(codes["plans"]),
+            terms.min_window_s,
+            terms.score_token,
+            terms.score_min_wei,
+            terms.score_burn_bps,
+        ],
+    )
+    market = create2_address(codes["market"])
+    codes["reputation"] = initcode(REPUTATION, ["address", "address"], [registry, market])
+    codes["releases"] = initcode(RELEASES)
+    codes["deltas"] = initcode(DELTAS, ["address"], [registry])
+    codes["quorum"] = initcode(QUORUM, ["address"], [market])
+    return codes
 
 
-def deploy(sender: TxSender, *, min_window_s: int = DEFAULT_MIN_WINDOW_S) -> Deployment:
-    """Deploys both contracts and publishes the default skill page; what is there already is left alone.
+def addresses(terms: Terms = DEFAULT_TERMS) -> dict[str, str]:
+    """Field of `Deployment` → address of a deployment with these terms, on any chain."""
+    return {name: create2_address(code) for name, code in creation_codes(terms).items()}
+
+
+def deploy(sender: TxSender, *, terms: Terms = DEFAULT_TERMS) -> Deployment:
+    """Deploys the contracts and publishes the default skill page; what is there already is left alone.
 
     Raises:
         Failure: the chain has no CREATE2 factory. ContractError, UnknownOutcome: a transaction failed.
@@ -136,16 +199,19 @@ def deploy(sender: TxSender, *, min_window_s: int = DEFAULT_MIN_WINDOW_S) -> Dep
             hint="deploy the canonical deterministic deployment proxy there first; Symphony's devnets bring it",
             code="deploy.no_factory",
         )
-    registry, market = addresses(min_window_s)
+    codes = creation_codes(terms)
+    where = {name: create2_address(code) for name, code in codes.items()}
     start = rpc.block_number()
-    fresh = not rpc.get_code(registry)
-    for address, code in ((registry, initcode(REGISTRY)), (market, _market_code(registry, min_window_s))):
-        if not rpc.get_code(address):
-            _require(sender.send(FACTORY, SALT + code, idempotency_key=f"deploy/{address}"))
+    fresh = not rpc.get_code(where["registry"])
+    for name, code in codes.items():
+        if not rpc.get_code(where[name]):
+            _require(sender.send(FACTORY, SALT + code, idempotency_key=f"deploy/{where[name]}"))
     if fresh:
         page = encode_publish_page(page_json(DEFAULT_TAGS))
-        _require(sender.send(registry, page, idempotency_key=f"publish-page/{registry}"))
-    return Deployment(rpc.chain_id(), "0x" + rpc.genesis_hash().hex(), registry, market, start if fresh else 0)
+        _require(sender.send(where["registry"], page, idempotency_key=f"publish-page/{where['registry']}"))
+    return Deployment(
+        chain_id=rpc.chain_id(), genesis="0x" + rpc.genesis_hash().hex(), block=start if fresh else 0, **where
+    )
 
 
 def _require(result: TxResult) -> None:

@@ -7,25 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-from eth_abi import abi as eth_abi
-from eth_abi.exceptions import DecodingError
-from eth_utils.address import to_checksum_address
-
-from symphony_chain.abi import MARKET, REGISTRY, Signature, signatures
-from symphony_chain.errors import InvalidInput
-from symphony_chain.rpc_types import Log
-from symphony_chain.types import SeatAward, SeatResult, Skip, State, Task
+from symphony_chain.abi import MARKET, PLANS, REGISTRY
+from symphony_chain.event_table import EventTable, Values
+from symphony_chain.types import Bid, SeatAward, SeatResult, Skip, State, Task
 
 # --- TaskMarket ---
 
 
 @dataclass(frozen=True, slots=True)
 class TaskPosted:
+    """`value_wei`: coins that came along; the rest of the escrow was balance, a surplus became balance."""
+
     task_id: bytes
     requester: str
+    value_wei: int
     task: Task
 
 
@@ -61,6 +57,15 @@ class TaskAwarded:
 
 
 @dataclass(frozen=True, slots=True)
+class SeatTaken:
+    """A free seat of an open task, at the ceiling."""
+
+    task_id: bytes
+    agent_id: int
+    award: SeatAward
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerCommitted:
     task_id: bytes
     agent_id: int
@@ -88,8 +93,10 @@ class TaskSettled:
     winner: bytes
     winner_weight: int
     total_weight: int
+    evaluated: bool
     refund_wei: int
     burnt_wei: int
+    fee_wei: int
     results: tuple[SeatResult, ...]
 
 
@@ -123,6 +130,21 @@ class PayClaimed:
     token: str
     to: str
     amount_wei: int
+
+
+# --- Plans ---
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRevealed:
+    """`weight`: with which the seat votes, after its children were looked at."""
+
+    task_id: bytes
+    agent_id: int
+    seat: int
+    weight: int
+    trace_digest: bytes
+    children: tuple[bytes, ...]
 
 
 # --- AgentRegistry ---
@@ -189,6 +211,7 @@ Event = (
     | BidPosted
     | BidSkipped
     | TaskAwarded
+    | SeatTaken
     | AnswerCommitted
     | AnswerRevealed
     | TaskSettled
@@ -196,6 +219,7 @@ Event = (
     | Withdrawn
     | AgentFunded
     | PayClaimed
+    | PlanRevealed
     | Transfer
     | Registered
     | FileSet
@@ -205,58 +229,42 @@ Event = (
     | AgentWalletChanged
     | SkillPagePublished
 )
-Values = dict[str, Any]
-
-
-def _task(raw: tuple[Any, ...]) -> Task:
-    return Task.from_tuple(
-        tuple(to_checksum_address(v) if isinstance(v, str) else bytes(v) if isinstance(v, bytes) else v for v in raw)
-    )
-
-
-def _awarded(v: Values) -> TaskAwarded:
-    seats = tuple(
-        SeatAward(
-            i, (word >> 160) & 0xFFFFFFFF, to_checksum_address((word & (1 << 160) - 1).to_bytes(20, "big")), word >> 192
-        )
-        for i, word in enumerate(v["seats"])
-    )
-    return TaskAwarded(v["taskId"], v["price"], v["returned"], seats)
 
 
 def _settled(v: Values) -> TaskSettled:
     words = v["results"]
     if len(words) % 2:
         raise ValueError("results come in pairs")
-    results = tuple(_seat_result(i, words[2 * i], words[2 * i + 1]) for i in range(len(words) // 2))
-    outcome = State(v["outcome"])
-    winner = v["winner"][:26] if outcome is State.SETTLED else b""
+    results = tuple(SeatResult.from_words(i, words[2 * i], words[2 * i + 1]) for i in range(len(words) // 2))
+    outcome, weights = State(v["outcome"]), v["weights"]
     return TaskSettled(
-        v["taskId"], outcome, winner, v["winnerWeight"], v["totalWeight"], v["refund"], v["burnt"], results
+        task_id=v["taskId"],
+        outcome=outcome,
+        winner=v["winner"][:26] if outcome is State.SETTLED else b"",
+        winner_weight=weights & 0xFFFFFFFF,
+        total_weight=weights >> 32 & 0xFFFFFFFF,
+        evaluated=bool(weights >> 64),
+        refund_wei=v["refund"],
+        burnt_wei=v["burnt"],
+        fee_wei=v["fee"],
+        results=results,
     )
 
 
-def _seat_result(seat: int, word: int, earned: int) -> SeatResult:
-    return SeatResult(
-        seat=seat,
-        agent_id=word & 0xFFFFFFFF,
-        score_bps=(word >> 32) & 0xFFFF,
-        revealed=bool(word >> 48 & 1),
-        scored=bool(word >> 49 & 1),
-        pay_wei=(word >> 64) & ((1 << 96) - 1),
-        bond_returned_wei=word >> 160,
-        earned=earned,
-    )
+def _bid(v: Values) -> BidPosted:
+    bid = Bid.from_words(v["terms"], v["signature"])
+    return BidPosted(v["taskId"], bid.agent_id, bid.price_wei, bid.confidence_bps, bid.expiry_s, bid.signature)
 
 
 _BUILDERS: dict[str, Callable[[Values], Event]] = {
-    "TaskPosted": lambda v: TaskPosted(v["taskId"], v["requester"], _task(v["task"])),
+    "TaskPosted": lambda v: TaskPosted(v["taskId"], v["requester"], v["value"], Task.from_words(v["task"])),
     "TaskCancelled": lambda v: TaskCancelled(v["taskId"], v["refund"]),
-    "BidPosted": lambda v: BidPosted(
-        v["taskId"], v["agentId"], v["price"], v["confidenceBps"], v["expiry"], v["signature"]
-    ),
+    "BidPosted": _bid,
     "BidSkipped": lambda v: BidSkipped(v["taskId"], v["agentId"], Skip(v["reason"])),
-    "TaskAwarded": _awarded,
+    "TaskAwarded": lambda v: TaskAwarded(
+        v["taskId"], v["price"], v["returned"], tuple(SeatAward.from_word(i, word) for i, word in enumerate(v["seats"]))
+    ),
+    "SeatTaken": lambda v: SeatTaken(v["taskId"], v["agentId"], SeatAward.from_word(v["index"], v["seat"])),
     "AnswerCommitted": lambda v: AnswerCommitted(v["taskId"], v["agentId"], v["seat"], v["commitment"]),
     "AnswerRevealed": lambda v: AnswerRevealed(
         v["taskId"], v["agentId"], v["seat"], v["answerDigest"], v["evidenceDigest"], v["salt"], v["answer"]
@@ -266,6 +274,9 @@ _BUILDERS: dict[str, Callable[[Values], Event]] = {
     "Withdrawn": lambda v: Withdrawn(v["account"], v["token"], v["to"], v["amount"]),
     "AgentFunded": lambda v: AgentFunded(v["agentId"], v["token"], v["amount"], v["from"]),
     "PayClaimed": lambda v: PayClaimed(v["agentId"], v["token"], v["to"], v["amount"]),
+    "PlanRevealed": lambda v: PlanRevealed(
+        v["taskId"], v["agentId"], v["seat"], v["weight"], v["traceDigest"], tuple(v["children"])
+    ),
     "Transfer": lambda v: Transfer(v["from"], v["to"], v["tokenId"]),
     "Registered": lambda v: Registered(v["agentId"], v["agentURI"], v["owner"]),
     "FileSet": lambda v: FileSet(v["agentId"], v["digest"]),
@@ -277,44 +288,6 @@ _BUILDERS: dict[str, Callable[[Values], Event]] = {
 }
 
 
-@cache
-def topics() -> dict[bytes, Signature]:
-    """First topic → signature, for every event that has a typed form here."""
-    return {s.hash: s for contract in (MARKET, REGISTRY) for s in signatures(contract, "event") if s.name in _BUILDERS}
-
-
-def decode(log: Log) -> Event | None:
-    """The typed event of a log; None where its first topic is none of ours.
-
-    Raises:
-        InvalidInput: the topic is ours but the data is not of its shape.
-    """
-    signature = topics().get(log.topics[0]) if log.topics else None
-    if signature is None:
-        return None
-    try:
-        return _BUILDERS[signature.name](_values(signature, log))
-    except (DecodingError, ValueError, IndexError) as error:
-        raise InvalidInput(
-            f"log {log.log_index} of transaction 0x{log.tx_hash.hex()} is not a well-formed {signature.name}: {error}",
-            hint="is the address that of a Symphony contract of this version?",
-            code="event.malformed",
-        ) from error
-
-
-def _values(signature: Signature, log: Log) -> Values:
-    topic = iter(log.topics[1:])
-    plain = [kind for kind, indexed in zip(signature.types, signature.indexed, strict=True) if not indexed]
-    data = iter(eth_abi.decode(plain, log.data))
-    values: Values = {}
-    for name, kind, indexed in zip(signature.names, signature.types, signature.indexed, strict=True):
-        if not indexed:
-            value = next(data)
-        else:
-            word = next(topic, None)
-            if word is None:
-                raise ValueError("a topic is missing")
-            # The topic of an indexed string is its hash: the plain copy follows under its own name.
-            value = word if kind == "string" else eth_abi.decode([kind], word)[0]
-        values[name] = to_checksum_address(value) if kind == "address" else value
-    return values
+_TABLE: EventTable[Event] = EventTable((MARKET, REGISTRY, PLANS), _BUILDERS)
+topics = _TABLE.topics
+decode = _TABLE.decode

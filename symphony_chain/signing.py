@@ -19,10 +19,11 @@ from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
-from symphony_chain.types import SOLIDITY_NAMES, Bid, Task
+from symphony_chain.errors import InvalidInput
+from symphony_chain.types import MAX_SEATS, SOLIDITY_NAMES, Bid, Task
 
 TASK_TYPES = (
-    "address address address uint96 uint16 uint96 uint8 bytes32 uint256 uint16 uint8 uint8 uint16 uint40 uint40 uint32 "
+    "address address address uint96 uint16 uint96 uint8 bytes32 uint256 uint16 uint8 uint8 uint16 bool uint40 uint40 uint32 "
     "address uint32 uint96 uint16 bytes32 bytes32 bytes32"
 ).split()
 _MARKET = ("Symphony TaskMarket", "1")
@@ -43,9 +44,12 @@ def _fields(text: str) -> list[dict[str, str]]:
 TYPES: dict[str, list[dict[str, str]]] = {
     "Task": [{"type": kind, "name": name} for kind, name in zip(TASK_TYPES, SOLIDITY_NAMES, strict=True)],
     "Bid": _fields("bytes32 taskId,uint256 agentId,uint96 price,uint16 confidenceBps,uint40 expiry"),
-    "Award": _fields("bytes32 taskId,uint256[] agentIds,uint256[] prices"),
+    "Award": _fields("bytes32 taskId,uint256[] bids"),
+    "Hire": _fields("bytes32 taskId,uint256[] bids"),
+    "Take": _fields("bytes32 taskId,uint256 agentId,uint256 deadline"),
     "Commit": _fields("bytes32 taskId,uint256 seat,bytes32 commitment"),
     "Cancel": _fields("bytes32 taskId"),
+    "Evaluate": _fields("bytes32 taskId,uint256 scores"),
     "Claim": _fields("uint256 agentId,address token,address to,uint256 nonce,uint256 deadline"),
     "Withdraw": _fields("address account,address token,address to,uint256 amount,uint256 nonce,uint256 deadline"),
     "AgentWalletSet": _fields("uint256 agentId,address newWallet,address owner,uint256 deadline"),
@@ -154,8 +158,33 @@ def recover_bid(domain: Domain, task_id: bytes, bid: Bid) -> str | None:
 
 
 def sign_award(account: LocalAccount, domain: Domain, task_id: bytes, bids: Sequence[Bid]) -> bytes:
-    message = {"taskId": task_id, "agentIds": [b.agent_id for b in bids], "prices": [b.price_wei for b in bids]}
-    return sign(account, domain, "Award", message)
+    """The requester's or router's choice, bid by bid in order."""
+    return sign(account, domain, "Award", {"taskId": task_id, "bids": [b.terms for b in bids]})
+
+
+def sign_hire(account: LocalAccount, domain: Domain, task_id: bytes, bids: Sequence[Bid]) -> bytes:
+    """The requester's order and choice in one."""
+    return sign(account, domain, "Hire", {"taskId": task_id, "bids": [b.terms for b in bids]})
+
+
+def sign_take(account: LocalAccount, domain: Domain, task_id: bytes, agent_id: int, deadline_s: int) -> bytes:
+    return sign(account, domain, "Take", {"taskId": task_id, "agentId": agent_id, "deadline": deadline_s})
+
+
+def sign_evaluate(account: LocalAccount, domain: Domain, task_id: bytes, scores_bps: Sequence[int]) -> bytes:
+    """The evaluator's scores, one a seat in order."""
+    return sign(account, domain, "Evaluate", {"taskId": task_id, "scores": scores_word(scores_bps)})
+
+
+def scores_word(scores_bps: Sequence[int]) -> int:
+    """Scores as `TaskMarket.evaluate` takes them: sixteen bits a seat from the lowest.
+
+    Raises:
+        InvalidInput: more than 16 scores, or one that is not 0…10000.
+    """
+    if len(scores_bps) > MAX_SEATS or not all(0 <= score <= 10_000 for score in scores_bps):
+        raise InvalidInput(f"{list(scores_bps)} are not scores", hint="give at most 16, each 0…10000 basis points")
+    return sum(score << (16 * seat) for seat, score in enumerate(scores_bps))
 
 
 def sign_commit(account: LocalAccount, domain: Domain, task_id: bytes, seat: int, commitment: bytes) -> bytes:
@@ -201,6 +230,11 @@ def commitment(task_id: bytes, agent_id: int, answer_digest: bytes, evidence_dig
             [_ANSWER_TYPEHASH, task_id, agent_id, answer_digest, evidence_digest, salt],
         )
     )
+
+
+def plan_evidence(trace_digest: bytes, children: Sequence[bytes]) -> bytes:
+    """evidenceDigest of a plan: binds its trace and the child tasks that it names, in order."""
+    return keccak(eth_abi.encode(["bytes32", "bytes32[]"], [trace_digest, list(children)]))
 
 
 def derive_salt(private_key: bytes, task_id: bytes) -> bytes:
