@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m indexer", description="Mirror a Symphony deployment into SQL.")
     parser.add_argument("--rpc", required=True, metavar="URL", help="JSON-RPC address of the node")
     parser.add_argument("--deployment", required=True, type=Path, metavar="PATH", help="the deployment's address book")
-    parser.add_argument("--db", required=True, metavar="URL", help="database, e.g. sqlite:////home/me/index.db")
+    parser.add_argument("--db", required=True, metavar="URL", help="sqlite:////home/me/index.db or postgresql://…")
     parser.add_argument("--rebuild", action="store_true", help="empty the projections first and read the chain anew")
     parser.add_argument("--max-pages", type=int, metavar="N", help="SQLite: largest size of the file in 4-KiB pages")
     options = parser.parse_args(arguments)

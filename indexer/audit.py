@@ -6,6 +6,7 @@ the contracts' storage and coins are compared too. Holds a chain's rows in memor
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,18 @@ from indexer import meta as meta_table
 from indexer.database import guarded, open_engine, require_tables
 from indexer.evidence import Storage, block_row, collect, log_row
 from indexer.expected import expected_tables
+from indexer.expected_ledger import ledger_views
 from indexer.meta import Identity
-from indexer.replay import Replay, TaskFacts
-from indexer.report import ROW, AuditReport, Difference
+from indexer.replay import Replay
+from indexer.report import ROW, AuditReport, Difference, TokenMoney
 from indexer.schema import PROJECTIONS
 from symphony_chain.abi import MARKET, REGISTRY
 from symphony_chain.deploy import Deployment
 from symphony_chain.errors import Conflict, WrongChain
+from symphony_chain.market import MarketClient
+from symphony_chain.model.records import TaskRecord
+from symphony_chain.model.tally import ScoreRules
+from symphony_chain.rewards import RewardPoolClient
 from symphony_chain.rpc import Rpc
 from symphony_chain.types import NATIVE, State
 
@@ -39,7 +45,7 @@ def audit(rpc: Rpc, deployment: Deployment, db_url: str) -> AuditReport:
     deployment.require(rpc)
     last, have = _index(db_url, deployment)
     evidence = collect(rpc, deployment, last)
-    replay = Replay(deployment.domain)
+    replay = Replay(deployment, _rules(rpc, deployment), RewardPoolClient(rpc, deployment.pool).terms())
     for log in evidence.logs:
         replay.read(evidence.blocks[log.block_number], log)
     want: dict[str, list[Row]] = {
@@ -49,11 +55,19 @@ def audit(rpc: Rpc, deployment: Deployment, db_url: str) -> AuditReport:
         "logs": [log_row(log) for log in evidence.logs],
     }
     differences = [difference for table in PROJECTIONS for difference in _compare(table, have, want)]
-    owed_wei, held_wei, of_storage = _storage(rpc, deployment, last, replay, want)
-    differences += [*evidence.findings, *replay.findings, *of_storage]
+    storage = Storage(rpc, deployment, last)
+    money, of_money = _conservation(storage, replay, want)
+    forged = [u.difference for u in replay.unproven if not storage.had_code(u.wallet, u.block_number)]
+    differences += [*evidence.findings, *replay.findings, *forged, *_storage(storage, replay, want), *of_money]
     rows = sum(len(want[table.name]) for table in PROJECTIONS)
     cells = sum(len(want[table.name]) * len(table.columns) for table in PROJECTIONS)
-    return AuditReport(not differences, last, rows, cells, tuple(differences), owed_wei, held_wei)
+    return AuditReport(not differences, last, rows, cells, tuple(differences), tuple(money))
+
+
+def _rules(rpc: Rpc, deployment: Deployment) -> ScoreRules:
+    """The market's own constants of scoring."""
+    policy = MarketClient(rpc, deployment.market).policy()
+    return ScoreRules(policy.score_token, policy.score_min_wei, policy.score_burn_bps)
 
 
 def _index(db_url: str, deployment: Deployment) -> tuple[int, dict[str, list[Row]]]:
@@ -93,11 +107,8 @@ def _compare(table: Table, have: Tables, want: Tables) -> Iterator[Difference]:
                 yield Difference(table.name, named, column, left[column], right[column])
 
 
-def _storage(
-    rpc: Rpc, deployment: Deployment, block_number: int, replay: Replay, want: Tables
-) -> tuple[int, int, list[Difference]]:
-    """Wei owed by the events, wei held by the market, and where the contracts' storage is not what the events add up to."""
-    storage = Storage(rpc, deployment, block_number)
+def _storage(storage: Storage, replay: Replay, want: Tables) -> list[Difference]:
+    """Where the contracts' storage is not what the events add up to."""
     found: list[Difference] = []
 
     def check(contract: str, view: str, wanted: Mapping[tuple[Any, ...], tuple[Any, ...]]) -> None:
@@ -106,6 +117,7 @@ def _storage(
                 found.append(Difference("contract", [_show(a) for a in args], view, _show(values), _show(wanted[args])))
 
     pairs = {(c.agent_id, c.page_id) for c in replay.words}
+    records = {key: facts.record for key, facts in replay.tasks.items()}
     check(REGISTRY, "ownerAndWallet", {(i,): (a.owner, a.acting_wallet) for i, a in replay.agents.items()})
     check(REGISTRY, "fileDigestOf", {(i,): (a.file_digest or bytes(32),) for i, a in replay.agents.items()})
     check(REGISTRY, "declaredOf", {pair: (replay.declared[pair],) for pair in pairs})
@@ -114,33 +126,41 @@ def _storage(
     columns = ("accrued_wei", "seats", "won", "no_shows")
     accounts = {(r["agent_id"], r["token"]): tuple(r[c] for c in columns) for r in want["agent_accounts"]}
     check(MARKET, "accountOf", accounts)
-    burnt = sum(row["amount_wei"] for row in want["burnt"])
-    check(MARKET, "burntOf", {(NATIVE,): (burnt,)})
-    check(MARKET, "headOf", {(key,): _head(facts) for key, facts in replay.tasks.items()})
-    owed = burnt + sum(r["amount_wei"] for r in want["balances"]) + sum(r["accrued_wei"] for r in want["agent_accounts"])
-    owed += sum(_locked_wei(facts) for facts in replay.tasks.values())
-    held = storage.coins_wei()
-    if held < owed:
-        found.append(Difference("contract", deployment.market, "balance", held, owed))
-    return owed, held, found
+    check(MARKET, "headOf", {(key,): (record.word(),) for key, record in records.items()})
+    check(MARKET, "receiptOf", {(key,): _receipt(record) for key, record in records.items()})
+    seats = {
+        (key, i): (records[key].seats[i].word() if records[key].seats else 0,)
+        for key, facts in replay.tasks.items()
+        for i in range(len(facts.seats))
+    }
+    check(MARKET, "seatOf", seats)
+    for contract, view, wanted in ledger_views(replay.ledger):
+        check(contract, view, wanted)
+    return found
 
 
-def _head(facts: TaskFacts) -> tuple[int, ...]:
-    """The contract's `headOf`: zeros once a task is closed."""
-    if facts.closing is not None:
-        return (0, 0, 0, 0, 0)
-    price = facts.awarded[1].price_wei if facts.awarded else 0
-    task = facts.task
-    return (price, len(facts.seats), task.bid_end_s, task.commit_end_s, task.reveal_end_s)
+def _receipt(record: TaskRecord) -> tuple[int, int, bytes]:
+    """What `receiptOf` must answer."""
+    if not record.phase.is_final:
+        return (State.NONE, 0, bytes(26))
+    return (record.phase, record.closed_at_s, record.receipt)
 
 
-def _locked_wei(facts: TaskFacts) -> int:
-    """Escrow and bonds that the market holds for a task that is not closed."""
-    if facts.closing is not None:
-        return 0
-    if facts.awarded is None:
-        return facts.task.escrow_wei
-    return (facts.awarded[1].price_wei + facts.task.bond_wei) * len(facts.seats)
+def _conservation(storage: Storage, replay: Replay, want: Tables) -> tuple[list[TokenMoney], list[Difference]]:
+    """Conservation, token by token: balances, accounts, live escrow and bonds, and what was burnt are what the market holds.
+
+    It may hold more (coins can be forced on anybody). Of the native coin it never holds less; a token that takes money away
+    from its holders harms only claims in itself, which is its own fault: that is in the report, but no difference.
+    """
+    owed: dict[str, int] = defaultdict(int, {NATIVE: 0})
+    for table, column in (("balances", "amount_wei"), ("agent_accounts", "accrued_wei"), ("burnt", "amount_wei")):
+        for row in want[table]:
+            owed[row["token"]] += row[column]
+    for facts in replay.tasks.values():
+        owed[facts.task.token] += facts.record.held_wei()
+    money = [TokenMoney(token, owed_wei, storage.held_wei(token)) for token, owed_wei in sorted(owed.items())]
+    short = [m for m in money if m.token == NATIVE and m.is_short]
+    return money, [Difference("contract", m.token, "balance", m.held_wei, m.owed_wei) for m in short]
 
 
 def _show(value: Any) -> Any:
@@ -148,4 +168,4 @@ def _show(value: Any) -> Any:
         return "0x" + value.hex()
     if isinstance(value, tuple):
         return [_show(item) for item in value]
-    return str(value) if isinstance(value, State) else value
+    return int(value) if isinstance(value, State) else value

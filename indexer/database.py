@@ -17,10 +17,13 @@ from indexer.errors import DatabaseFault, DiskFull, IndexMissing
 from symphony_chain.errors import UsageError
 
 BUSY_TIMEOUT_MS = 10_000
+#: Key of the lock that a writer holds on its PostgreSQL database, as SQLite's one writer does on its file.
+WRITER_LOCK = 0x53796D70
 
 
 def open_engine(url: str, *, read_only: bool = False, max_pages: int | None = None) -> Engine:
-    """An engine for a database URL (``sqlite:////abs/path.db``). Creates no file and no table by itself.
+    """An engine for a database URL (``sqlite:////abs/path.db``, ``postgresql://user@host/name``). Creates no file, no database
+    and no table by itself.
 
     Args:
         read_only: writes are refused by the database.
@@ -28,16 +31,43 @@ def open_engine(url: str, *, read_only: bool = False, max_pages: int | None = No
     """
     try:
         parsed = make_url(url)
-        engine = create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        # What was closed meanwhile (a server that was restarted) is opened again.
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
+    except (ArgumentError, NoSuchModuleError) as error:
         raise UsageError(
             f"{url!r} is no usable database URL: {error}", hint="e.g. sqlite:////home/me/index.db", code="index.bad_url"
+        ) from error
+    except ImportError as error:
+        raise UsageError(
+            f"the driver for {parsed.drivername} is missing: {error}",
+            hint="pip install 'symphony[postgres]', or use sqlite:////home/me/index.db",
+            code="index.no_driver",
         ) from error
     if parsed.get_backend_name() == "sqlite":
         if parsed.database in (None, "", ":memory:"):
             raise UsageError("the index needs a file", hint="e.g. sqlite:////home/me/index.db", code="index.bad_url")
         _prepare_sqlite(engine, read_only=read_only, max_pages=max_pages)
+    elif parsed.get_backend_name() == "postgresql":
+        _prepare_postgresql(engine, read_only=read_only)
+    else:
+        raise UsageError(
+            f"the index cannot live in {parsed.get_backend_name()}",
+            hint="SQLite (sqlite:////home/me/index.db) or PostgreSQL (postgresql://user@host/name)",
+            code="index.bad_url",
+        )
     return engine
+
+
+def _prepare_postgresql(engine: Engine, *, read_only: bool) -> None:
+    """Readers see one snapshot however many queries they make; writers come one after the other."""
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        if read_only:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        else:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT_MS}")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
 
 
 def _prepare_sqlite(engine: Engine, *, read_only: bool, max_pages: int | None) -> None:
@@ -96,7 +126,7 @@ def translate(error: DatabaseError, engine: Engine) -> DatabaseFault | DiskFull:
     """One of our errors for a fault of the database."""
     text = str(error.orig)
     where = engine.url.render_as_string()
-    if "disk is full" in text or "No space left" in text:
+    if "disk is full" in text or "No space left" in text or getattr(error.orig, "sqlstate", None) == "53100":
         return DiskFull(
             f"the index at {where} cannot grow: {text}",
             hint="free some space and start again: nothing half-written remains, and indexing goes on where it stopped",
@@ -104,6 +134,6 @@ def translate(error: DatabaseError, engine: Engine) -> DatabaseFault | DiskFull:
         )
     return DatabaseFault(
         f"the index at {where} cannot be used: {text}",
-        hint="check the path and its permissions; a damaged file can be deleted, `rebuild` makes it anew from the chain",
+        hint="check the URL and its permissions; a damaged database can be deleted, `rebuild` makes it anew from the chain",
         url=where,
     )

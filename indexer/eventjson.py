@@ -7,8 +7,8 @@ from dataclasses import fields, is_dataclass
 from enum import IntEnum
 from typing import Any
 
+from indexer.contracts import decode
 from indexer.text import bytes_of, hex_of, word_of
-from symphony_chain import events
 from symphony_chain.rpc_types import Log
 from symphony_chain.types import Task
 
@@ -32,7 +32,7 @@ def log_of(row: Mapping[str, Any]) -> Log:
 
 def event_json(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `logs` as {event, args, block_number, log_index, tx_hash, address}; `event` is null for foreign topics."""
-    event = events.decode(log_of(row))
+    event = decode(log_of(row))
     return {
         "event": type(event).__name__ if event is not None else None,
         "args": _args(event) if event is not None else {},

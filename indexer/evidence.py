@@ -9,14 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.contracts import Contracts, method_name
 from indexer.report import Difference
-from symphony_chain.abi import MARKET, REGISTRY, decode_output, encode, signatures
+from symphony_chain.abi import decode_output, encode, function
 from symphony_chain.deploy import Deployment
-from symphony_chain.errors import ChainUnavailable
+from symphony_chain.errors import ChainUnavailable, ContractError, RpcError
 from symphony_chain.rpc import Rpc, block_id
 from symphony_chain.rpc_types import Block, Log, checksum, receipt_from_json, to_bytes, tx_from_json
+from symphony_chain.types import NATIVE
 
 RANGE = 500  # blocks per request
+_BALANCE_OF = bytes.fromhex("70a08231")  # balanceOf(address)
 Row = dict[str, Any]
 
 
@@ -38,7 +41,7 @@ def collect(rpc: Rpc, deployment: Deployment, last: int) -> Evidence:
     """
     blocks: dict[int, Block] = {}
     logs: dict[tuple[int, int], Log] = {}
-    addresses = [deployment.registry, deployment.market]
+    addresses = Contracts(deployment).addresses
     for start, end in _ranges(deployment.block, last):
         for block in rpc.get_blocks(range(start, end + 1)):
             if block is None:
@@ -68,7 +71,6 @@ def _transactions(rpc: Rpc, logs: Sequence[Log], ours: set[str]) -> tuple[list[R
     given: dict[bytes, list[Log]] = {tx_hash: [] for tx_hash in hashes}
     for log in logs:
         given[log.tx_hash].append(log)
-    names = {s.hash[:4]: s.name for contract in (MARKET, REGISTRY) for s in signatures(contract, "function")}
     txs = rpc.batch([("eth_getTransactionByHash", ("0x" + h.hex(),)) for h in hashes])
     receipts = rpc.batch([("eth_getTransactionReceipt", ("0x" + h.hex(),)) for h in hashes])
     rows, findings = [], []
@@ -86,7 +88,7 @@ def _transactions(rpc: Rpc, logs: Sequence[Log], ours: set[str]) -> tuple[list[R
                 "tx_index": receipt.tx_index,
                 "sender": tx.sender,
                 "recipient": tx.to,
-                "method": names.get(tx.data[:4]),
+                "method": method_name(tx.data),
                 "status": receipt.status,
                 "nonce": tx.nonce,
                 "value_wei": tx.value_wei,
@@ -125,26 +127,45 @@ def log_row(log: Log) -> Row:
 
 
 class Storage:
-    """Batched view calls on both contracts at one block."""
+    """Batched view calls on our contracts at one block."""
 
     def __init__(self, rpc: Rpc, deployment: Deployment, block_number: int) -> None:
         self._rpc = rpc
         self._block = block_number
-        self._address = {MARKET: deployment.market, REGISTRY: deployment.registry}
+        self._market = deployment.market
+        self._address = Contracts(deployment).address_of
 
     def read(self, contract: str, name: str, arguments: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Results of one view for many arguments; addresses checksummed."""
         calls = []
         for args in arguments:
-            call = {"to": self._address[contract], "data": "0x" + encode(contract, name, *args).hex()}
+            call = {"to": self._address(contract), "data": "0x" + encode(contract, name, *args).hex()}
             calls.append(("eth_call", (call, block_id(self._block))))
         return [_decoded(contract, name, to_bytes(raw)) for raw in self._rpc.batch(calls)]
 
-    def coins_wei(self) -> int:
-        """What the market really has."""
-        return self._rpc.get_balance(self._address[MARKET], self._block)
+    def held_wei(self, token: str) -> int | None:
+        """What the market really has of the native coin or a token; None where a token does not say."""
+        market = self._market
+        if token == NATIVE:
+            return self._rpc.get_balance(market, self._block)
+        try:
+            answer = self._rpc.eth_call(token, _BALANCE_OF + bytes(12) + bytes.fromhex(market[2:]), self._block)
+        except (ContractError, RpcError):
+            return None
+        return int.from_bytes(answer[:32], "big") if len(answer) >= 32 else None
+
+    def had_code(self, address: str, block_number: int) -> bool:
+        """Whether an address was a contract at a block; where the node has forgotten that, whether it is one now."""
+        try:
+            return bool(self._rpc.get_code(address, block_number))
+        except RpcError:
+            return bool(self._rpc.get_code(address, self._block))
 
 
 def _decoded(contract: str, name: str, data: bytes) -> tuple[Any, ...]:
-    values = decode_output(contract, name, data)
-    return tuple(checksum(v) if isinstance(v, str) and len(v) == 42 and v.startswith("0x") else v for v in values)
+    try:
+        values = decode_output(contract, name, data)
+    except ContractError:
+        return (data,)  # no such result: it will differ from whatever is wanted
+    kinds = function(contract, name).outputs
+    return tuple(checksum(v) if kind == "address" else v for kind, v in zip(kinds, values, strict=True))

@@ -10,12 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from indexer.replay import Entry, Place, Replay, SeatFacts, TaskFacts
+from indexer.expected_ledger import ledger_tables
+from indexer.place import Place
+from indexer.replay import Entry, Replay, SeatFacts, TaskFacts
+from symphony_chain.model import tally
 from symphony_chain.types import SOLIDITY_NAMES, ZERO_ADDRESS, State
 
 Row = dict[str, Any]
 #: Effect of a cash-book kind on an address's balance, on an agent's account.
-ON_BALANCE = {"deposit": 1, "withdrawal": -1, "escrow": -1, "returned": 1, "refund": 1}
+ON_BALANCE = {"deposit": 1, "withdrawal": -1, "escrow": -1, "returned": 1, "refund": 1, "fee": 1, "shared": 1}
 ON_ACCOUNT = {"agent_funding": 1, "bond": -1, "bond_returned": 1, "pay": 1, "claim": -1}
 
 
@@ -39,11 +42,20 @@ def expected_tables(replay: Replay) -> dict[str, list[Row]]:
         "seats": [
             _seat(key, facts, i, seat) for key, facts in replay.tasks.items() for i, seat in enumerate(facts.seats)
         ],
+        "plan_children": [
+            _at(place, seq=seq, task_id=_hex(e.task_id), seat=e.seat, child=_hex(child))
+            for facts in replay.tasks.values()
+            for seat in facts.seats
+            if seat.plan is not None
+            for place, e in [seat.plan]
+            for seq, child in enumerate(e.children)
+        ],
         "votes": [row for key, facts in replay.tasks.items() for row in _votes(key, facts)],
         "payouts": [_entry(entry) for entry in replay.entries],
         "balances": _balances(replay.entries),
         "agent_accounts": _accounts(replay),
         "burnt": _burnt(replay.entries),
+        **ledger_tables(replay.ledger),
     }
 
 
@@ -125,44 +137,44 @@ def _snake(name: str) -> str:
 
 
 def _parameters(facts: TaskFacts) -> Row:
-    row: Row = {"reveal_end_s": facts.task.reveal_end_s}
+    row: Row = {"reveal_end_s": facts.task.reveal_end_s, "evaluation_end_s": facts.task.evaluation_end_s}
     for name, value in zip(SOLIDITY_NAMES, facts.task.as_tuple(), strict=True):
         row[_snake(name)] = _hex(value) if isinstance(value, bytes) else value
     return row | {"requirement": _word(facts.task.requirement)}
 
 
-def _phase(facts: TaskFacts) -> State:
-    if facts.closing is not None:
-        return facts.closing.outcome
-    if any(seat.revealed for seat in facts.seats):
-        return State.REVEALING
-    return State.AWARDED if facts.awarded else State.OPEN
-
-
 def _task(key: bytes, facts: TaskFacts) -> Row:
     award, closing = facts.awarded, facts.closing
+    done = closing.settled if closing else None
+    settled = closing is not None and closing.outcome is not State.CANCELLED
     return _parameters(facts) | {
         "task_id": _hex(key),
         "block_number": _newest(facts.places()),
-        "phase": _phase(facts).name,
+        "value_wei": facts.value_wei,
+        "phase": facts.record.phase.name,
         "bid_count": len(facts.bids),
         "seat_count": len(facts.seats),
+        "free_seats": facts.record.free,
         "commit_count": sum(seat.committed is not None for seat in facts.seats),
         "reveal_count": sum(seat.revealed is not None for seat in facts.seats),
-        "price_wei": award[1].price_wei if award else None,
-        "returned_wei": facts.task.escrow_wei - award[1].price_wei * len(facts.seats) if award else None,
-        "winner": _hex(closing.winner) if closing and closing.winner else None,
-        "winner_weight": closing.winner_weight if closing else None,
-        "total_weight": closing.total_weight if closing else None,
+        "price_wei": facts.price_wei if award else None,
+        "returned_wei": facts.returned_wei if award else None,
+        "winner": _hex(done.winner) if done and done.winner else None,
+        "winner_weight": (done.winner_weight if done else 0) if settled else None,
+        "total_weight": (done.total_weight if done else 0) if settled else None,
+        "evaluated": (done.evaluated if done else False) if settled else None,
         "refund_wei": closing.refund_wei if closing else None,
-        "burnt_wei": closing.burnt_wei if closing else None,
+        "burnt_wei": (done.burnt_wei if done else 0) if closing else None,
+        "fee_wei": (done.fee_wei if done else 0) if closing else None,
+        "shared_wei": (done.shared_wei if done else 0) if settled else None,
+        "receipt": _hex(facts.record.receipt) if done else None,
         "posted_block": facts.posted.block.number,
         "posted_log_index": facts.posted.log.log_index,
         "posted_s": facts.posted.block.timestamp,
         "posted_tx": facts.posted.tx,
-        "awarded_block": award[0].block.number if award else None,
-        "awarded_s": award[0].block.timestamp if award else None,
-        "awarded_tx": award[0].tx if award else None,
+        "awarded_block": award.block.number if award else None,
+        "awarded_s": award.block.timestamp if award else None,
+        "awarded_tx": award.tx if award else None,
         "closed_block": closing.place.block.number if closing else None,
         "closed_s": closing.place.block.timestamp if closing else None,
         "closed_tx": closing.place.tx if closing else None,
@@ -182,9 +194,8 @@ def _bid(place: Place, e: Any) -> Row:
 
 
 def _seat(key: bytes, facts: TaskFacts, number: int, seat: SeatFacts) -> Row:
-    assert facts.awarded is not None
-    commit, reveal, result = seat.committed, seat.revealed, seat.result
-    places = [facts.awarded[0], *(act[0] for act in (commit, reveal) if act is not None)]
+    commit, reveal, plan, result = seat.committed, seat.revealed, seat.plan, seat.result
+    places = [seat.seated, *(act[0] for act in (commit, reveal, plan) if act is not None)]
     places += [facts.closing.place] if facts.closing else []
     return {
         "task_id": _hex(key),
@@ -192,7 +203,10 @@ def _seat(key: bytes, facts: TaskFacts, number: int, seat: SeatFacts) -> Row:
         "block_number": _newest(places),
         "agent_id": seat.agent_id,
         "wallet": seat.wallet,
+        "award_weight": seat.award_weight,
         "weight": seat.weight,
+        "seated_block": seat.seated.block.number,
+        "seated_tx": seat.seated.tx,
         "commitment": _hex(commit[1].commitment) if commit else None,
         "commit_block": commit[0].block.number if commit else None,
         "commit_tx": commit[0].tx if commit else None,
@@ -202,10 +216,13 @@ def _seat(key: bytes, facts: TaskFacts, number: int, seat: SeatFacts) -> Row:
         "answer": _hex(reveal[1].answer) if reveal and reveal[1].answer else None,
         "reveal_block": reveal[0].block.number if reveal else None,
         "reveal_tx": reveal[0].tx if reveal else None,
+        "trace_digest": _hex(plan[1].trace_digest) if plan else None,
         "score_bps": result.score_bps if result else None,
         "scored": result.scored if result else None,
+        "won": result.won if result else None,
         "pay_wei": result.pay_wei if result else None,
-        "bond_returned_wei": result.bond_returned_wei if result else None,
+        "shared_wei": tally.shared_wei(facts.task, result) if result else None,
+        "bond_returned_wei": tally.bond_returned_wei(facts.task, result) if result else None,
         "earned": _word(result.earned) if result else None,
     }
 
@@ -218,7 +235,7 @@ def _votes(key: bytes, facts: TaskFacts) -> list[Row]:
     rows = []
     for answer, group in groups.items():
         places = [seat.revealed[0] for seat in group if seat.revealed]
-        won = facts.closing is not None and facts.closing.winner == answer
+        won = facts.closing is not None and facts.closing.settled is not None and facts.closing.settled.winner == answer
         if won and facts.closing is not None:
             places.append(facts.closing.place)
         rows.append(
@@ -273,7 +290,7 @@ def _accounts(replay: Replay) -> list[Row]:
                 continue
             row = rows[seat.agent_id, facts.task.token]
             row["seats"] += 1
-            row["won"] += seat.result.score_bps > 0
+            row["won"] += seat.result.won
             row["no_shows"] += not seat.result.revealed
             row["block_number"] = max(row["block_number"], facts.closing.place.block.number)
     return [{"agent_id": agent_id, "token": token, **row} for (agent_id, token), row in rows.items()]

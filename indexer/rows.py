@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 
 from indexer.errors import Inconsistent
-from indexer.schema import APPENDED, CHANGED, blocks, metadata, undo
+from indexer.schema import APPENDED, CHANGED, WEI_COLUMNS, blocks, metadata, undo
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
@@ -40,8 +40,17 @@ class Rows:
 
     def begin_block(self, number: int) -> None:
         """All changes from here on belong to this block."""
+        self._check_money()
         self._block = number
         self._touched.clear()
+
+    def _check_money(self) -> None:
+        """Nothing is ever less than nothing once a block is whole."""
+        for name, key in self._touched:
+            row = self._now[name, key] or {}
+            for column in WEI_COLUMNS[name]:
+                if (row[column] or 0) < 0:
+                    raise Inconsistent(f"after block {self._block} {column} of {name} {key} would be {row[column]}")
 
     def get(self, table: Table, *key: Any) -> Row | None:
         """A copy of the row with this primary key, or None."""
@@ -85,9 +94,11 @@ class Rows:
 
     def _note(self, table: Table, key: Key, before: Row | None) -> None:
         """Keeps what a block found, once per block and row."""
-        if self._block < self._undo_from or (table.name, key) in self._touched:
+        if (table.name, key) in self._touched:
             return
         self._touched.add((table.name, key))
+        if self._block < self._undo_from:
+            return
         self._undo.append(
             {
                 "block_number": self._block,
@@ -100,6 +111,7 @@ class Rows:
 
     def flush(self) -> None:
         """Writes everything back: appended rows, changed rows, undo."""
+        self._check_money()
         for name, rows in self._appended.items():
             self._connection.execute(insert(metadata.tables[name]), rows)
         changed: dict[str, list[Key]] = defaultdict(list)

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
-from symphony_chain.abi import MARKET, REGISTRY, signatures
+from indexer.contracts import method_name
 from symphony_chain.follow import Applied, TornAnswer
 from symphony_chain.rpc import Rpc
 from symphony_chain.rpc_types import Receipt, Tx, receipt_from_json, tx_from_json
-
-
-@cache
-def _methods() -> dict[bytes, str]:
-    return {s.hash[:4]: s.name for contract in (REGISTRY, MARKET) for s in signatures(contract, "function")}
-
-
-def method_name(data: bytes) -> str | None:
-    """Name of the contract function that calldata calls; None for a call that is none of ours (relayers, factories)."""
-    return _methods().get(data[:4])
 
 
 def fetch(rpc: Rpc, hashes: Sequence[bytes]) -> list[tuple[Tx, Receipt]]:

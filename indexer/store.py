@@ -6,29 +6,35 @@ reads one consistent snapshot. Knows no node: what is not indexed does not exist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_
 
 from indexer import meta as meta_table
-from indexer.database import guarded, open_engine, require_tables
+from indexer.database import open_engine, require_tables
 from indexer.eventjson import event_json
 from indexer.lifecycle import in_state, state_at
 from indexer.meta import Health, Identity
-from indexer.paging import Page, check_limit, decode_cursor, page_of
+from indexer.paging import Page, check_limit
+from indexer.queries import Row, one, ordered, page, rows_of
 from indexer.schema import (
     agent_accounts,
     agents,
+    anchors,
     balances,
     bids,
     blocks,
     burnt,
     capabilities,
     capability_history,
+    feedback_openings,
     logs,
     payouts,
+    plan_children,
+    pool_records,
+    pool_shares,
     reorgs,
     seats,
     skill_pages,
@@ -37,13 +43,12 @@ from indexer.schema import (
     transactions,
     votes,
 )
+from indexer.store_ledger import LedgerQueries
 from indexer.text import word_of
 from symphony_chain.errors import NotFound
 from symphony_chain.follow import FINALITY_DEPTH
 from symphony_chain.types import State
 
-Row = dict[str, Any]
-T = TypeVar("T")
 Finality = Literal["pending", "soft", "final"]
 
 
@@ -65,7 +70,7 @@ class Status:
         return max(0, self.head - self.indexed)
 
 
-class Store:
+class Store(LedgerQueries):
     """Read-only view of an index.
 
     Args:
@@ -94,10 +99,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _read(self, action: Callable[[Connection], T]) -> T:
-        with guarded(self._engine), self._engine.begin() as connection:
-            return action(connection)
 
     # --- the index itself ---
 
@@ -132,7 +133,7 @@ class Store:
     def reorgs_after(self, reorg_id: int = 0) -> list[Row]:
         """Rollbacks done since one (columns id, to_number, from_number, old_hash), oldest first."""
         query = select(reorgs).where(reorgs.c.id > reorg_id).order_by(reorgs.c.id)
-        return self._read(lambda c: _rows(c, query))
+        return self._read(lambda c: rows_of(c, query))
 
     def counts(self) -> dict[str, int]:
         """Number of agents, tasks and transactions, and of tasks per state (`task_states`, flattened as `tasks.OPEN` …)."""
@@ -166,20 +167,18 @@ class Store:
             seated = select(seats.c.task_id).where(seats.c.agent_id == agent_id)
             where.append(or_(tasks.c.task_id.in_(seated), tasks.c.task_id.in_(_bid_on(agent_id))))
         place = (tasks.c.posted_block, tasks.c.posted_log_index)
-        if cursor is not None:
-            where.append(tuple_(*place) < tuple_(*decode_cursor(cursor, (int, int))))
-        query = select(tasks).order_by(*(column.desc() for column in place)).limit(check_limit(limit) + 1)
 
         def read(c: Connection) -> Page:
             now_s = _now_s(c)
             chosen = [*where, in_state(state, now_s)] if state is not None else where
-            rows = [_with_state(row, now_s) for row in _rows(c, query.where(*chosen))]
-            return page_of(rows, limit, lambda row: (row["posted_block"], row["posted_log_index"]))
+            found = page(c, select(tasks).where(*chosen), place, cursor, limit)
+            return Page([_with_state(row, now_s) for row in found.items], found.next_cursor)
 
         return self._read(read)
 
     def get_task(self, task_id: str) -> Row:
-        """A task with `state`, `bids`, `skips`, `seats`, `votes`, `payouts` and `events` (its timeline, decoded).
+        """A task with `state`, `bids`, `skips`, `seats`, `plan_children`, `votes`, `payouts`, `pool_record` (or None),
+        `pool_shares`, `feedback_openings`, `anchors` and `events` (its timeline, decoded).
 
         Each bid says its `fate`: seated, skipped (with `skip_reason`), passed (awarded to others) or open.
 
@@ -188,12 +187,14 @@ class Store:
         """
 
         def read(c: Connection) -> Row:
-            task = _one(c, tasks, tasks.c.task_id == task_id, what=f"task {task_id}")
+            task = one(c, tasks, tasks.c.task_id == task_id, what=f"task {task_id}")
             row = _with_state(task, _now_s(c))
-            for table in (bids, skips, seats, votes, payouts):
-                row[table.name] = _rows(c, _ordered(table, table.c.task_id == task_id))
+            for table in (bids, skips, seats, plan_children, votes, payouts, pool_shares, feedback_openings, anchors):
+                row[table.name] = rows_of(c, ordered(table, table.c.task_id == task_id))
             row["bids"] = [_with_fate(bid, row) for bid in row["bids"]]
-            row["events"] = [event_json(log) for log in _rows(c, _ordered(logs, logs.c.topic1 == task_id))]
+            recorded = rows_of(c, select(pool_records).where(pool_records.c.task_id == task_id))
+            row["pool_record"] = recorded[0] if recorded else None
+            row["events"] = _true_events(rows_of(c, ordered(logs, logs.c.topic1 == task_id)))
             return row
 
         return self._read(read)
@@ -207,20 +208,18 @@ class Store:
 
     def list_agents(self, *, owner: str | None = None, cursor: str | None = None, limit: int = 50) -> Page:
         """Agents by id, each with `capabilities` and `accounts`."""
-        query = select(agents).order_by(agents.c.agent_id).limit(check_limit(limit) + 1)
+        query = select(agents)
         if owner is not None:
             query = query.where(agents.c.owner == owner)
-        if cursor is not None:
-            query = query.where(agents.c.agent_id > decode_cursor(cursor, (int,))[0])
 
         def read(c: Connection) -> Page:
-            page = page_of(_rows(c, query), limit, lambda row: (row["agent_id"],))
-            ids = [row["agent_id"] for row in page.items]
+            found = page(c, query, (agents.c.agent_id,), cursor, limit, newest_first=False)
+            ids = [row["agent_id"] for row in found.items]
             for name, table in (("capabilities", capabilities), ("accounts", agent_accounts)):
-                found = _rows(c, _ordered(table, table.c.agent_id.in_(ids)))
-                for row in page.items:
-                    row[name] = [part for part in found if part["agent_id"] == row["agent_id"]]
-            return page
+                parts = rows_of(c, ordered(table, table.c.agent_id.in_(ids)))
+                for row in found.items:
+                    row[name] = [part for part in parts if part["agent_id"] == row["agent_id"]]
+            return found
 
         return self._read(read)
 
@@ -232,12 +231,12 @@ class Store:
         """
 
         def read(c: Connection) -> Row:
-            row = _one(c, agents, agents.c.agent_id == agent_id, what=f"agent {agent_id}")
-            row["capabilities"] = _rows(c, _ordered(capabilities, capabilities.c.agent_id == agent_id))
-            row["history"] = _rows(c, _ordered(capability_history, capability_history.c.agent_id == agent_id))
-            row["accounts"] = _rows(c, _ordered(agent_accounts, agent_accounts.c.agent_id == agent_id))
+            row = one(c, agents, agents.c.agent_id == agent_id, what=f"agent {agent_id}")
+            row["capabilities"] = rows_of(c, ordered(capabilities, capabilities.c.agent_id == agent_id))
+            row["history"] = rows_of(c, ordered(capability_history, capability_history.c.agent_id == agent_id))
+            row["accounts"] = rows_of(c, ordered(agent_accounts, agent_accounts.c.agent_id == agent_id))
             newest = select(seats).where(seats.c.agent_id == agent_id).order_by(seats.c.block_number.desc()).limit(200)
-            row["seats"] = _rows(c, newest)
+            row["seats"] = rows_of(c, newest)
             return row
 
         return self._read(read)
@@ -245,7 +244,7 @@ class Store:
     def agents_by_address(self, address: str) -> list[Row]:
         """Agents whose wallet or owner is this address: those whose wallet it is first, then by id."""
         query = select(agents).where(or_(agents.c.wallet == address, agents.c.owner == address))
-        rows = self._read(lambda c: _rows(c, query))
+        rows = self._read(lambda c: rows_of(c, query))
         return sorted(rows, key=lambda row: (row["wallet"] != address, row["agent_id"]))
 
     def declared_words(self, page_id: str) -> dict[int, str]:
@@ -260,51 +259,45 @@ class Store:
 
     def skill_page(self, page_id: str) -> Row | None:
         """A published page (columns page_id, tags as JSON text, …), or None."""
-        found = self._read(lambda c: _rows(c, select(skill_pages).where(skill_pages.c.page_id == page_id)))
+        found = self._read(lambda c: rows_of(c, select(skill_pages).where(skill_pages.c.page_id == page_id)))
         return found[0] if found else None
 
     # --- money ---
 
     def balance(self, account: str) -> list[Row]:
         """Internal balances of an address, one per token."""
-        return self._read(lambda c: _rows(c, _ordered(balances, balances.c.account == account)))
+        return self._read(lambda c: rows_of(c, ordered(balances, balances.c.account == account)))
 
     def burnt(self) -> list[Row]:
         """What was burnt, one row per token."""
-        return self._read(lambda c: _rows(c, select(burnt)))
+        return self._read(lambda c: rows_of(c, select(burnt)))
 
     def list_payouts(
         self, *, account: str | None = None, agent_id: int | None = None, cursor: str | None = None, limit: int = 50
     ) -> Page:
         """The cash book, newest first."""
         place = (payouts.c.block_number, payouts.c.log_index, payouts.c.seq)
-        query = select(payouts).order_by(*(column.desc() for column in place)).limit(check_limit(limit) + 1)
+        query = select(payouts)
         if account is not None:
             query = query.where(payouts.c.account == account)
         if agent_id is not None:
             query = query.where(payouts.c.agent_id == agent_id)
-        if cursor is not None:
-            query = query.where(tuple_(*place) < tuple_(*decode_cursor(cursor, (int, int, int))))
-        key = [column.name for column in place]
-        return self._read(lambda c: page_of(_rows(c, query), limit, lambda row: [row[name] for name in key]))
+        return self._read(lambda c: page(c, query, place, cursor, limit))
 
     # --- blocks, transactions, events ---
 
     def list_blocks(self, *, cursor: str | None = None, limit: int = 50) -> Page:
         """Blocks, newest first, each with `tx_count` (of transactions of ours)."""
-        query = select(blocks).order_by(blocks.c.number.desc()).limit(check_limit(limit) + 1)
-        if cursor is not None:
-            query = query.where(blocks.c.number < decode_cursor(cursor, (int,))[0])
 
         def read(c: Connection) -> Page:
-            page = page_of(_rows(c, query), limit, lambda row: (row["number"],))
+            found = page(c, select(blocks), (blocks.c.number,), cursor, limit)
             number = transactions.c.block_number
-            wanted = number.in_([row["number"] for row in page.items])
+            wanted = number.in_([row["number"] for row in found.items])
             query_counts = select(number, func.count()).where(wanted).group_by(number)
-            counts: dict[int, int] = {found: count for found, count in c.execute(query_counts)}
-            for row in page.items:
+            counts: dict[int, int] = {height: count for height, count in c.execute(query_counts)}
+            for row in found.items:
                 row["tx_count"] = counts.get(row["number"], 0)
-            return page
+            return found
 
         return self._read(read)
 
@@ -317,9 +310,9 @@ class Store:
         column = blocks.c.number if isinstance(number_or_hash, int) else blocks.c.hash
 
         def read(c: Connection) -> Row:
-            row = _one(c, blocks, column == number_or_hash, what=f"block {number_or_hash}")
+            row = one(c, blocks, column == number_or_hash, what=f"block {number_or_hash}")
             mined = select(transactions).where(transactions.c.block_number == row["number"])
-            row["transactions"] = _rows(c, mined.order_by(transactions.c.tx_index))
+            row["transactions"] = rows_of(c, mined.order_by(transactions.c.tx_index))
             return row
 
         return self._read(read)
@@ -327,12 +320,7 @@ class Store:
     def list_transactions(self, *, cursor: str | None = None, limit: int = 50) -> Page:
         """Transactions of ours, newest first."""
         place = (transactions.c.block_number, transactions.c.tx_index)
-        query = select(transactions).order_by(*(column.desc() for column in place)).limit(check_limit(limit) + 1)
-        if cursor is not None:
-            query = query.where(tuple_(*place) < tuple_(*decode_cursor(cursor, (int, int))))
-        return self._read(
-            lambda c: page_of(_rows(c, query), limit, lambda row: (row["block_number"], row["tx_index"]))
-        )
+        return self._read(lambda c: page(c, select(transactions), place, cursor, limit))
 
     def get_tx(self, tx_hash: str) -> Row:
         """A transaction of ours with its `events`, decoded.
@@ -342,8 +330,8 @@ class Store:
         """
 
         def read(c: Connection) -> Row:
-            row = _one(c, transactions, transactions.c.hash == tx_hash, what=f"transaction {tx_hash}")
-            row["events"] = [event_json(log) for log in _rows(c, _ordered(logs, logs.c.tx_hash == tx_hash))]
+            row = one(c, transactions, transactions.c.hash == tx_hash, what=f"transaction {tx_hash}")
+            row["events"] = [event_json(log) for log in rows_of(c, ordered(logs, logs.c.tx_hash == tx_hash))]
             return row
 
         return self._read(read)
@@ -364,7 +352,7 @@ class Store:
 
         def read(c: Connection) -> list[Row]:
             extra = ("block_hash", "timestamp_s")
-            return [event_json(row) | {name: row[name] for name in extra} for row in _rows(c, query)]
+            return [event_json(row) | {name: row[name] for name in extra} for row in rows_of(c, query)]
 
         return self._read(read)
 
@@ -372,23 +360,23 @@ class Store:
 COUNTED = (agents, tasks, transactions, blocks)
 
 
-def _rows(connection: Connection, query: Any) -> list[Row]:
-    return [dict(row) for row in connection.execute(query).mappings()]
+def _true_events(rows: Sequence[Row]) -> list[Row]:
+    """A task's logs, decoded, without what `Plans` was made to say by others than the market: see `projections.plans`."""
+    out: list[Row] = []
+    for event in map(event_json, rows):
+        last = out[-1] if out else None
+        follows = last is not None and last["event"] == "AnswerRevealed" and _place(last, 1) == _place(event)
+        if event["event"] != "PlanRevealed" or follows:
+            out.append(event)
+    return out
 
 
-def _ordered(table: Table, where: ColumnElement[bool]) -> Any:
-    return select(table).where(where).order_by(*table.primary_key)
-
-
-def _one(connection: Connection, table: Table, where: ColumnElement[bool], *, what: str) -> Row:
-    found = _rows(connection, select(table).where(where))
-    if not found:
-        raise NotFound(f"{what} is not in the index", hint="check the id; very new things take a block to appear")
-    return found[0]
+def _place(event: Row, later: int = 0) -> tuple[int, int]:
+    return event["block_number"], event["log_index"] + later
 
 
 def _newest_block(connection: Connection) -> Row | None:
-    found = _rows(connection, select(blocks).order_by(blocks.c.number.desc()).limit(1))
+    found = rows_of(connection, select(blocks).order_by(blocks.c.number.desc()).limit(1))
     return found[0] if found else None
 
 

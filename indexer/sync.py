@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete
 
 from indexer import meta as meta_table
 from indexer import source, writer
+from indexer.contracts import Contracts
 from indexer.database import guarded, migrate, open_engine
 from indexer.digest import digest
 from indexer.meta import Health, Identity
@@ -71,6 +72,7 @@ class Indexer:
         self._follower: ChainFollower | None = None
         self._deployment_checked = False
         self._noted: tuple[str, str, int] | None = None
+        self._contracts = Contracts(deployment)
         try:
             migrate(self._engine)
             self._write(lambda connection: meta_table.claim(connection, Identity.of(deployment)))
@@ -134,7 +136,7 @@ class Indexer:
             cursor = Cursor(writer.window(connection, self.finality_depth + 1))
         return ChainFollower(
             self.rpc,
-            addresses=[self.deployment.registry, self.deployment.market],
+            addresses=self._contracts.addresses,
             first_block=self.deployment.block,
             genesis=self.deployment.genesis_hash,
             start=cursor,
@@ -146,7 +148,11 @@ class Indexer:
     def _take(self, step: BlockBatch) -> None:
         if isinstance(step, Applied):
             txs = source.transactions_of(self.rpc, step)
-            self._write(lambda c: writer.apply_blocks(c, step, txs, finality_depth=self.finality_depth))
+            self._write(
+                lambda c: writer.apply_blocks(
+                    c, step, txs, contracts=self._contracts, finality_depth=self.finality_depth
+                )
+            )
         else:
             self._write(lambda c: writer.undo(c, step))
 

@@ -13,6 +13,11 @@ def word_of(value: int) -> str:
     return f"0x{value:064x}"
 
 
+def plain(value: str) -> str:
+    """A stranger's text as every database can hold it: PostgreSQL knows no NUL."""
+    return value.replace("\0", "\ufffd")
+
+
 def bytes_of(text: str) -> bytes:
     """Inverse of `hex_of`."""
     return bytes.fromhex(text.removeprefix("0x"))

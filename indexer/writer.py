@@ -8,19 +8,24 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from indexer import meta as meta_table
+from indexer.contracts import Contracts
 from indexer.errors import AnotherWriter
-from indexer.projections import project
+from indexer.projections import projections
 from indexer.projections.at import At
 from indexer.rows import Rows, prune_undo, roll_back
 from indexer.schema import blocks, logs, reorgs, transactions
 from indexer.text import bytes_of, hex_of
-from symphony_chain import events
-from symphony_chain.follow import Applied, BlockLogs, ReorgBeyondFinality, RolledBack
+from symphony_chain.follow import Applied, ReorgBeyondFinality, RolledBack
 from symphony_chain.rpc_types import Block, Log
 
 
 def apply_blocks(
-    connection: Connection, batch: Applied, txs: Sequence[dict[str, Any]], *, finality_depth: int
+    connection: Connection,
+    batch: Applied,
+    txs: Sequence[dict[str, Any]],
+    *,
+    contracts: Contracts,
+    finality_depth: int,
 ) -> None:
     """Stores blocks, transactions, raw logs and everything projected from them."""
     first = batch.blocks[0].block
@@ -28,26 +33,22 @@ def apply_blocks(
     if tip is not None and (first.number != tip.number + 1 or first.parent_hash != tip.hash):
         raise _another_writer(tip.number)
     undo_floor = max(undo_floor_of(connection), batch.head_number - finality_depth)
-    rows = Rows(connection, undo_from=undo_floor + 1)
+    rows, of_type = Rows(connection, undo_from=undo_floor + 1), projections(contracts.deployment)
     connection.execute(insert(blocks), [_block_row(item.block) for item in batch.blocks])
     if txs:
         connection.execute(insert(transactions), list(txs))
     for item in batch.blocks:
         rows.begin_block(item.block.number)
-        _apply_logs(rows, item)
+        for log in item.logs:
+            rows.append(logs, **_log_row(log))
+            event = contracts.decode(log)
+            projection = of_type.get(type(event))
+            if projection is not None:
+                projection(rows, event, At(item.block.number, item.block.timestamp, log.log_index, hex_of(log.tx_hash)))
     rows.flush()
     prune_undo(connection, undo_floor + 1)
     indexed = batch.blocks[-1].block.number
     meta_table.write(connection, undo_floor=undo_floor, head_number=batch.head_number, indexed_number=indexed)
-
-
-def _apply_logs(rows: Rows, item: BlockLogs) -> None:
-    for log in item.logs:
-        rows.append(logs, **_log_row(log))
-        event = events.decode(log)
-        if event is not None:
-            at = At(item.block.number, item.block.timestamp, log.log_index, hex_of(log.tx_hash))
-            project(rows, event, at)
 
 
 def undo(connection: Connection, step: RolledBack) -> None:

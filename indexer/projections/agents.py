@@ -5,7 +5,7 @@ from __future__ import annotations
 from indexer.projections.at import At
 from indexer.rows import Rows
 from indexer.schema import agents, capabilities, capability_history, skill_pages
-from indexer.text import hex_of, word_of
+from indexer.text import hex_of, plain, word_of
 from symphony_chain import events as ev
 from symphony_chain.types import ZERO_ADDRESS
 
@@ -33,7 +33,7 @@ def on_transfer(rows: Rows, event: ev.Transfer, at: At) -> None:
 
 
 def on_registered(rows: Rows, event: ev.Registered, at: At) -> None:
-    rows.change(agents, event.agent_id, uri=event.agent_uri)
+    rows.change(agents, event.agent_id, uri=plain(event.agent_uri))
 
 
 def on_file_set(rows: Rows, event: ev.FileSet, at: At) -> None:
@@ -41,7 +41,7 @@ def on_file_set(rows: Rows, event: ev.FileSet, at: At) -> None:
 
 
 def on_uri_updated(rows: Rows, event: ev.URIUpdated, at: At) -> None:
-    rows.change(agents, event.agent_id, uri=event.new_uri)
+    rows.change(agents, event.agent_id, uri=plain(event.new_uri))
 
 
 def on_wallet_changed(rows: Rows, event: ev.AgentWalletChanged, at: At) -> None:
@@ -70,7 +70,7 @@ def on_page_published(rows: Rows, event: ev.SkillPagePublished, at: At) -> None:
     """Equal ids are equal pages: the first publication stays."""
     page_id = hex_of(event.page_id)
     if rows.get(skill_pages, page_id) is None:
-        rows.put(skill_pages, page_id=page_id, tags=event.tags, tx_hash=at.tx_hash)
+        rows.put(skill_pages, page_id=page_id, tags=plain(event.tags), tx_hash=at.tx_hash)
 
 
 def set_words(rows: Rows, agent_id: int, page_id: str, **words: str) -> None:

@@ -1,13 +1,13 @@
 """Balances and the cash book. Every movement of money goes through here, with its cause.
 
-Kinds: ``deposit``, ``withdrawal``, ``escrow`` (post: from the requester's balance), ``returned`` (award: the difference to
-the ceiling), ``refund`` (settle, cancel), ``bond`` (locked at award), ``bond_returned``, ``pay``, ``burnt``, ``agent_funding``,
-``claim``. Amounts are positive; the kind says which way they went.
+Kinds: ``deposit`` (with a task: coins that came with its post), ``withdrawal``, ``escrow`` (post: from the requester's
+balance), ``returned`` (award: the difference to the ceiling), ``refund`` (settle, cancel), ``bond`` (locked with a seat),
+``bond_returned``, ``pay`` (to the agent), ``shared`` (the pool's part of a seat's pay), ``fee`` (to the evaluator),
+``burnt``, ``agent_funding``, ``claim``. Amounts are positive; the kind says which way they went.
 """
 
 from __future__ import annotations
 
-from indexer.errors import Inconsistent
 from indexer.projections.at import At
 from indexer.rows import Row, Rows
 from indexer.schema import agent_accounts, balances, burnt, payouts
@@ -44,14 +44,12 @@ class CashBook:
 
 
 def add_balance(rows: Rows, account: str, token: str, delta_wei: int) -> None:
-    """Moves an address's internal balance; nothing moved is nothing written."""
+    """Moves an address's internal balance; nothing moved is nothing written. It may be short within a block: `hire` takes what it
+    needs only once it knows the price, but says first what it posted. `Rows` refuses what is short after the block."""
     if delta_wei == 0:
         return
     known = rows.get(balances, account, token)
-    amount = (known["amount_wei"] if known else 0) + delta_wei
-    if amount < 0:
-        raise Inconsistent(f"the balance of {account} would be {amount} wei")
-    rows.put(balances, account=account, token=token, amount_wei=amount)
+    rows.put(balances, account=account, token=token, amount_wei=(known["amount_wei"] if known else 0) + delta_wei)
 
 
 def agent_account(rows: Rows, agent_id: int, token: str) -> Row:
@@ -65,10 +63,7 @@ def add_accrued(rows: Rows, agent_id: int, token: str, delta_wei: int) -> None:
     if delta_wei == 0:
         return
     account = agent_account(rows, agent_id, token)
-    amount = account["accrued_wei"] + delta_wei
-    if amount < 0:
-        raise Inconsistent(f"the account of agent {agent_id} would be {amount} wei")
-    rows.put(agent_accounts, **{**account, "accrued_wei": amount})
+    rows.put(agent_accounts, **{**account, "accrued_wei": account["accrued_wei"] + delta_wei})
 
 
 def add_burnt(rows: Rows, token: str, amount_wei: int) -> None:

@@ -66,7 +66,7 @@ def check_openings(reader: ChainReader, history: TaskHistory, checks: Checks) ->
             f"{time_s} of at most {task.commit_end_s}",
             subject,
         )
-    seats = len(history.awarded.event.seats) if history.awarded else 0
+    seats = len(history.seats) if not history.free else -1  # while a seat is free, not all have committed
     reveals: dict[int, AnswerRevealed] = {}
     for opened in history.reveals:
         event, subject = opened.event, f"seat {opened.event.seat}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from symphony.verify.reader import ChainReader
-from symphony_chain.abi import MARKET, signatures
+from symphony_chain.abi import MARKET, PLANS, signatures
 from symphony_chain.errors import InvalidInput, NotFound
 from symphony_chain.events import (
     AnswerCommitted,
@@ -17,6 +17,8 @@ from symphony_chain.events import (
     BidPosted,
     BidSkipped,
     Event,
+    PlanRevealed,
+    SeatTaken,
     TaskAwarded,
     TaskCancelled,
     TaskPosted,
@@ -24,7 +26,7 @@ from symphony_chain.events import (
     decode,
 )
 from symphony_chain.rpc import Log
-from symphony_chain.types import State, Task
+from symphony_chain.types import Kind, SeatAward, State, Task
 
 E = TypeVar("E", covariant=True)
 MIN_PREFIX = 6
@@ -59,8 +61,10 @@ class TaskHistory:
     bids: tuple[Entry[BidPosted], ...]
     skipped: tuple[Entry[BidSkipped], ...]
     awarded: Entry[TaskAwarded] | None
+    taken: tuple[Entry[SeatTaken], ...]
     commits: tuple[Entry[AnswerCommitted], ...]
     reveals: tuple[Entry[AnswerRevealed], ...]
+    plans: tuple[Entry[PlanRevealed], ...]
     closed: Entry[TaskSettled] | Entry[TaskCancelled] | None
     timeline: tuple[Entry[Event], ...]
 
@@ -68,10 +72,29 @@ class TaskHistory:
     def task(self) -> Task:
         return self.posted.event.task
 
+    @property
+    def seats(self) -> tuple[tuple[Position, SeatAward], ...]:
+        """Every seat that was given, in order, and where: all in an award, or taken one by one."""
+        awarded = self.awarded
+        given = [(awarded.at, seat) for seat in awarded.event.seats] if awarded is not None else []
+        return (*given, *((entry.at, entry.event.award) for entry in self.taken))
 
-def topic(name: str) -> bytes:
-    """First topic of a market event."""
-    return next(s.hash for s in signatures(MARKET, "event") if s.name == name)
+    @property
+    def free(self) -> int:
+        """Seats that nobody took; an award leaves none."""
+        return self.task.k - len(self.taken) if self.task.open and self.awarded is None else 0
+
+    @property
+    def price_wei(self) -> int:
+        """Most that a seat is paid; 0 before there is one."""
+        if self.awarded is not None:
+            return self.awarded.event.price_wei
+        return self.task.ceiling_wei if self.taken else 0
+
+
+def topic(name: str, contract: str = MARKET) -> bytes:
+    """First topic of an event."""
+    return next(s.hash for s in signatures(contract, "event") if s.name == name)
 
 
 def load_history(reader: ChainReader, task_id: bytes) -> TaskHistory:
@@ -85,6 +108,9 @@ def load_history(reader: ChainReader, task_id: bytes) -> TaskHistory:
     posted = _of(known, TaskPosted)
     if not posted:
         raise unknown_task("0x" + task_id.hex())
+    reveals = _of(known, AnswerRevealed)
+    plans = _plans(reader, task_id, reveals) if posted[0].event.task.kind == Kind.PLAN else ()
+    known = sorted([*known, *plans], key=lambda entry: entry.at)
     awarded = _of(known, TaskAwarded)
     closed: list[Entry[TaskSettled] | Entry[TaskCancelled]] = [
         *_of(known, TaskSettled),
@@ -96,8 +122,10 @@ def load_history(reader: ChainReader, task_id: bytes) -> TaskHistory:
         bids=_of(known, BidPosted),
         skipped=_of(known, BidSkipped),
         awarded=awarded[0] if awarded else None,
+        taken=_of(known, SeatTaken),
         commits=_of(known, AnswerCommitted),
-        reveals=_of(known, AnswerRevealed),
+        reveals=reveals,
+        plans=plans,
         closed=closed[0] if closed else None,
         timeline=tuple(known),
     )
@@ -109,6 +137,16 @@ def _entry(log: Log) -> Entry[Event] | None:
     return Entry(event, log) if event is not None and hasattr(event, "task_id") else None
 
 
+def _plans(
+    reader: ChainReader, task_id: bytes, reveals: tuple[Entry[AnswerRevealed], ...]
+) -> tuple[Entry[PlanRevealed], ...]:
+    """What `Plans` said right after the market's reveal of the seat: it can be made to say anything at other times."""
+    places = {Position(r.at.block, r.at.log_index + 1): r.event.seat for r in reveals}
+    logs = reader.logs(reader.deployment.plans, [topic("PlanRevealed", PLANS), task_id])
+    said = _of([entry for entry in map(_entry, logs) if entry is not None], PlanRevealed)
+    return tuple(entry for entry in said if places.get(entry.at) == entry.event.seat)
+
+
 T = TypeVar("T")
 
 
@@ -118,7 +156,10 @@ def _of(entries: list[Entry[Event]], kind: type[T]) -> tuple[Entry[T], ...]:
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """One task in a list: its parameters and how far its events go (what deadlines make of it is the reader's to say)."""
+    """One task in a list: its parameters and how far its events go (what deadlines make of it is the reader's to say).
+
+    `price_wei` is that of an award; seats that were taken are paid the ceiling.
+    """
 
     task_id: bytes
     task: Task
@@ -133,7 +174,7 @@ def list_tasks(reader: ChainReader) -> list[TaskLine]:
     """Every task of the market, newest first."""
     wanted = [
         topic(name)
-        for name in ("TaskPosted", "TaskAwarded", "AnswerCommitted", "TaskSettled", "TaskCancelled")
+        for name in ("TaskPosted", "TaskAwarded", "SeatTaken", "AnswerCommitted", "TaskSettled", "TaskCancelled")
     ]
     lines: dict[bytes, TaskLine] = {}
     for log in reader.logs(reader.deployment.market, [wanted]):
@@ -145,7 +186,7 @@ def list_tasks(reader: ChainReader) -> list[TaskLine]:
     return list(reversed(lines.values()))
 
 
-LineEvent = TaskAwarded | AnswerCommitted | TaskSettled | TaskCancelled
+LineEvent = TaskAwarded | SeatTaken | AnswerCommitted | TaskSettled | TaskCancelled
 
 
 def _advanced(line: TaskLine, event: LineEvent) -> TaskLine:
@@ -154,6 +195,8 @@ def _advanced(line: TaskLine, event: LineEvent) -> TaskLine:
             return replace(
                 line, price_wei=event.price_wei, seats=tuple(seat.agent_id for seat in event.seats)
             )
+        case SeatTaken():
+            return replace(line, seats=(*line.seats, event.agent_id))
         case AnswerCommitted():
             return replace(line, commits=line.commits + 1)
         case TaskSettled():

@@ -11,6 +11,7 @@ from typing import Protocol
 from symphony_chain.deploy import Deployment
 from symphony_chain.errors import Failure, RpcError
 from symphony_chain.market import MarketClient
+from symphony_chain.model.tally import ScoreRules
 from symphony_chain.rpc import Log, Receipt, Rpc, Tx
 from symphony_chain.types import State
 
@@ -38,6 +39,15 @@ class ChainReader(Protocol):
     def state(self, task_id: bytes) -> State:
         """The contract's own word on where a task stands."""
 
+    def closing(self, task_id: bytes) -> tuple[State, int, bytes]:
+        """What the contract keeps of a closed task: outcome, block time, 26-byte digest of winner and results."""
+
+    def rules(self) -> ScoreRules:
+        """The market's constants of scoring."""
+
+    def has_code(self, address: str) -> bool:
+        """Whether an address is a contract: what it signs, its code answers for (ERC-1271)."""
+
 
 class RpcReader:
     """A `ChainReader` over one node; block times, transactions and receipts are read once."""
@@ -45,6 +55,7 @@ class RpcReader:
     def __init__(self, rpc: Rpc, deployment: Deployment) -> None:
         self.rpc = rpc
         self._deployment = deployment
+        self._rules: ScoreRules | None = None
         self._times: dict[int, int] = {}
         self._txs: dict[bytes, Tx | None] = {}
         self._receipts: dict[bytes, Receipt | None] = {}
@@ -94,3 +105,15 @@ class RpcReader:
 
     def state(self, task_id: bytes) -> State:
         return MarketClient(self.rpc, self._deployment.market).state(task_id)
+
+    def closing(self, task_id: bytes) -> tuple[State, int, bytes]:
+        return MarketClient(self.rpc, self._deployment.market).receipt(task_id)
+
+    def rules(self) -> ScoreRules:
+        if self._rules is None:
+            policy = MarketClient(self.rpc, self._deployment.market).policy()
+            self._rules = ScoreRules(policy.score_token, policy.score_min_wei, policy.score_burn_bps)
+        return self._rules
+
+    def has_code(self, address: str) -> bool:
+        return bool(self.rpc.get_code(address))

@@ -10,13 +10,20 @@ from typing import Any
 
 from symphony.verify.agents import AgentFacts
 from symphony.verify.answers import Fetch, Texts, check_answers, check_openings, check_texts
-from symphony.verify.award import SeatFacts, check_award
+from symphony.verify.award import SeatFacts, check_seats
 from symphony.verify.checks import Check, Checks
-from symphony.verify.history import Entry, Position, TaskHistory, load_history
+from symphony.verify.history import Entry, TaskHistory, load_history
+from symphony.verify.plans import check_plans
 from symphony.verify.reader import ChainReader
-from symphony.verify.settlement import check_settled, check_unawarded, recompute, votes_of
+from symphony.verify.settlement import (
+    check_receipt,
+    check_settled,
+    check_unawarded,
+    recompute,
+    votes_of,
+)
 from symphony_chain.events import AnswerRevealed, TaskSettled
-from symphony_chain.model.tally import ANSWER_BYTES, Settlement
+from symphony_chain.model.tally import ANSWER_BYTES, Settlement, bond_returned_wei, shared_wei
 from symphony_chain.rpc import Log
 from symphony_chain.signing import task_id
 from symphony_chain.types import State
@@ -24,12 +31,16 @@ from symphony_chain.types import State
 
 @dataclass(frozen=True, slots=True)
 class SeatLine:
-    """One seat on the receipt; `answer` is its text where that is known; `pay_wei` None while nothing is settled."""
+    """One seat on the receipt; `answer` is its text where that is known; `weight` is what it votes with.
+
+    `pay_wei` is what it earned, `shared_wei` the pool's part of that; both None while nothing is settled.
+    """
 
     seat: int
     agent_id: int
     wallet: str
     match_bps: int
+    award_weight: int
     weight: int
     committed: bool
     answer_digest: bytes | None
@@ -37,6 +48,7 @@ class SeatLine:
     won: bool | None
     score_bps: int | None
     pay_wei: int | None
+    shared_wei: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,8 @@ class Receipt:
     Attributes:
         state: the contract's own word; `final` once it cannot change.
         ok: no check failed (checks that could not be made are `unchecked`).
-        money: `escrow_wei`, and where it went: `returned_wei`, `paid_wei`, `refund_wei`, `burnt_wei`.
+        money: `escrow_wei`, and where it went: `returned_wei` at award, `paid_wei` to the seats (of which `shared_wei` to the
+            pool), `fee_wei` to the evaluator, `refund_wei`, `burnt_wei`; and `bonds_lost_wei`, which are burnt besides.
     """
 
     task_id: bytes
@@ -113,10 +126,11 @@ def verify_task(reader: ChainReader, wanted: bytes, fetch: Fetch = nothing) -> R
     checks.equal("requester", history.posted.event.requester, history.task.requester)
     _check_logs(reader, history, checks)
     facts = AgentFacts(reader, history.task.page_id)
-    seats = check_award(reader, history, history.awarded, facts, checks) if history.awarded else []
+    seats = check_seats(reader, history, facts, checks)
     _check_seat_agents(history, checks)
     texts = check_texts(history, fetch, checks)
     reveals = check_openings(reader, history, checks)
+    seats = check_plans(reader, history, seats, reveals, facts, checks)
     answers = check_answers(reveals, texts, fetch, checks)
     settlement = _check_close(reader, history, seats, reveals, facts, checks)
     state = reader.state(wanted)
@@ -147,7 +161,7 @@ def _same(a: Log, b: Log) -> bool:
 
 def _check_seat_agents(history: TaskHistory, checks: Checks) -> None:
     """Who commits in a seat is who was awarded it."""
-    awarded = {seat.seat: seat.agent_id for seat in history.awarded.event.seats} if history.awarded else {}
+    awarded = {seat.seat: seat.agent_id for _, seat in history.seats}
     for entry in history.commits:
         event = entry.event
         checks.equal("seat's agent", event.agent_id, awarded.get(event.seat), f"seat {event.seat}")
@@ -165,12 +179,13 @@ def _check_close(
     if closed is None:
         return None
     event = closed.event
+    check_receipt(reader, history, closed, checks)
     if not isinstance(event, TaskSettled) or event.outcome is State.EXPIRED:
         check_unawarded(reader, history, closed, checks)
         return None
-    at = Position(closed.log.block_number, closed.log.log_index)
-    want = recompute(history, seats, votes_of(seats, reveals), facts, at)
-    check_settled(reader, history, Entry(event, closed.log), want, checks)
+    entry = Entry(event, closed.log)
+    want = recompute(history, entry, seats, votes_of(seats, reveals), facts, reader.rules())
+    check_settled(reader, history, entry, want, checks)
     return want
 
 
@@ -219,38 +234,44 @@ def _line(
 ) -> SeatLine:
     result = settlement.results[seat.award.seat] if settlement is not None else None
     digest = reveal.answer_digest if reveal is not None else None
-    won = None
-    if settlement is not None:
-        won = bool(settlement.winner) and digest is not None and digest[:ANSWER_BYTES] == settlement.winner
     return SeatLine(
         seat=seat.award.seat,
         agent_id=seat.award.agent_id,
         wallet=seat.award.wallet,
         match_bps=seat.match_bps,
+        award_weight=seat.award_weight,
         weight=seat.weight,
         committed=any(entry.event.seat == seat.award.seat for entry in history.commits),
         answer_digest=digest,
         answer=answers.get(digest) if digest is not None else None,
-        won=won,
+        won=result.won if result is not None else None,
         score_bps=result.score_bps if result is not None and result.scored else None,
         pay_wei=result.pay_wei if result is not None else None,
+        shared_wei=shared_wei(history.task, result) if result is not None else None,
     )
 
 
 def _money(history: TaskHistory, settlement: Settlement | None) -> dict[str, int]:
     """As recomputed; an expired or cancelled task returns its whole escrow."""
-    escrow_wei = history.task.escrow_wei
-    returned_wei = history.awarded.event.returned_wei if history.awarded else 0
-    if settlement is not None:
-        paid_wei = sum(result.pay_wei for result in settlement.results)
-        refund_wei, burnt_wei = settlement.refund_wei, settlement.burnt_wei
-    else:
-        paid_wei, burnt_wei = 0, 0
-        refund_wei = escrow_wei if history.closed is not None else 0
-    return {
-        "escrow_wei": escrow_wei,
-        "returned_wei": returned_wei,
-        "paid_wei": paid_wei,
-        "refund_wei": refund_wei,
-        "burnt_wei": burnt_wei,
+    task = history.task
+    money = {
+        "escrow_wei": task.escrow_wei,
+        "returned_wei": history.awarded.event.returned_wei if history.awarded else 0,
+        "paid_wei": 0,
+        "shared_wei": 0,
+        "fee_wei": 0,
+        "refund_wei": task.escrow_wei if history.closed is not None else 0,
+        "burnt_wei": 0,
+        "bonds_lost_wei": 0,
+    }
+    if settlement is None:
+        return money
+    bonds_lost_wei = sum(task.bond_wei - bond_returned_wei(task, result) for result in settlement.results)
+    return money | {
+        "paid_wei": sum(result.pay_wei for result in settlement.results),
+        "shared_wei": settlement.shared_wei,
+        "fee_wei": settlement.fee_wei,
+        "refund_wei": settlement.refund_wei,
+        "burnt_wei": settlement.burnt_wei - bonds_lost_wei,
+        "bonds_lost_wei": bonds_lost_wei,
     }

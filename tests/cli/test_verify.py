@@ -9,17 +9,21 @@ from dataclasses import replace
 import pytest
 from eth_abi import abi as eth_abi
 
-from symphony.verify import RpcReader, load_history, verify_task
+from symphony.verify import Receipt, RpcReader, load_history, verify_task
 from symphony.verify.history import topic
 from symphony.verify.reader import Topics
-from symphony_chain.abi import MARKET, REGISTRY, encode, function, signatures
+from symphony_chain.abi import MARKET, PLANS, REGISTRY, encode, function, signatures
 from symphony_chain.deploy import Deployment
 from symphony_chain.market import encode_multicall
-from symphony_chain.rpc import Log, Receipt, Tx
-from symphony_chain.types import State
+from symphony_chain.model.tally import ScoreRules
+from symphony_chain.rpc import Log, Tx
+from symphony_chain.rpc import Receipt as TxReceipt
+from symphony_chain.types import Kind, State
 from tests.cli.conftest import World, invoke
-from tests.indexer.scenario import Posted
+from tests.indexer.scenario import ETHER, Posted
 
+#: What an escrow comes apart into.
+OUT_OF_ESCROW = ("returned_wei", "paid_wei", "fee_wei", "refund_wei", "burnt_wei")
 Alter = Callable[[Log], Log]
 
 
@@ -42,12 +46,21 @@ class LyingReader:
     def transaction(self, tx_hash: bytes) -> Tx | None:
         return self._honest.transaction(tx_hash)
 
-    def receipt(self, tx_hash: bytes) -> Receipt | None:
+    def receipt(self, tx_hash: bytes) -> TxReceipt | None:
         receipt = self._honest.receipt(tx_hash)
         return replace(receipt, logs=tuple(self._alter(log) for log in receipt.logs)) if receipt else None
 
     def state(self, task_id: bytes) -> State:
         return self._honest.state(task_id)
+
+    def closing(self, task_id: bytes) -> tuple[State, int, bytes]:
+        return self._honest.closing(task_id)
+
+    def rules(self) -> ScoreRules:
+        return self._honest.rules()
+
+    def has_code(self, address: str) -> bool:
+        return self._honest.has_code(address)
 
 
 def reader(world: World) -> RpcReader:
@@ -87,8 +100,7 @@ def test_every_outcome_of_an_honest_chain_holds(world: World) -> None:
         seen.add(receipt.state)
         assert receipt.money["escrow_wei"] == posted.task.escrow_wei
         if receipt.final:
-            given = sum(receipt.money[name] for name in ("returned_wei", "paid_wei", "refund_wei"))
-            assert given == posted.task.escrow_wei
+            assert sum(receipt.money[name] for name in OUT_OF_ESCROW) == posted.task.escrow_wei
     assert seen >= {State.SETTLED, State.INCONCLUSIVE, State.VOID, State.EXPIRED, State.CANCELLED}
     assert any(not state.is_final for state in seen)
 
@@ -98,13 +110,11 @@ def test_a_settled_receipt_tells_answers_weights_and_pay(world: World) -> None:
     receipt = verify_task(reader(world), posted.task_id)
     assert receipt.winner == "42" and receipt.final and receipt.ok
     assert [seat.won for seat in receipt.seats] == [True, True, False]
-    # Two seats gave 42 and earn the whole price, the third the base: 20 %.
-    price = receipt.seats[0].pay_wei
-    assert price is not None and [seat.pay_wei for seat in receipt.seats] == [
-        price,
-        price,
-        price * 2_000 // 10_000,
-    ]
+    # Two seats gave 42 and earn the whole price, the third the base: 20 %; of each a hundredth is burnt.
+    price = 2 * ETHER
+    full, base = price * 99 // 100, price * 2_000 // 10_000 * 99 // 100
+    assert [seat.pay_wei for seat in receipt.seats] == [full, full, base]
+    assert receipt.money["burnt_wei"] == (2 * price + price // 5) // 100 and receipt.money["bonds_lost_wei"] == 0
     assert all(seat.weight >= 1 for seat in receipt.seats)
 
 
@@ -124,6 +134,71 @@ def test_an_unpublished_answer_is_checked_when_a_gateway_has_it(world: World) ->
     assert (
         "answer hashes to its digest" not in {check.name for check in with_texts.unchecked} and with_texts.ok
     )
+
+
+def told(world: World, wanted: Callable[[Posted], bool]) -> Receipt:
+    """The verified receipt of the first task that fits."""
+    posted = next(posted for posted in world.scenario.posted if wanted(posted))
+    return verify_task(reader(world), posted.task_id)
+
+
+def test_an_evaluation_is_recomputed(world: World) -> None:
+    receipt = told(world, lambda posted: posted.task.shared_bps == 333)
+    assert receipt.ok and [seat.score_bps for seat in receipt.seats] == [7_777, 10_000, 0]
+    money = receipt.money
+    assert money["fee_wei"] == ETHER // 9 + 1 and money["bonds_lost_wei"] == ETHER // 10
+    assert money["shared_wei"] == sum(seat.shared_wei or 0 for seat in receipt.seats) > 0
+    made = {check.name for check in receipt.checks if check.ok}
+    assert {"scored in time", "scores are the evaluator's", "score given"} <= made
+    silent = told(world, lambda posted: posted.task.shared_bps == 10_000)
+    assert silent.ok and silent.money["fee_wei"] == 0 and silent.money["shared_wei"] == silent.money["paid_wei"]
+
+
+def test_scores_that_are_not_the_evaluators_are_found(world: World) -> None:
+    posted = next(posted for posted in world.scenario.posted if posted.task.shared_bps == 333)
+
+    def forge(tx: Tx) -> Tx:
+        call = function(MARKET, "evaluate")
+        if tx.data[:4] != call.hash[:4]:
+            return tx
+        task, scores, signature = eth_abi.decode(call.types, tx.data[4:])
+        return replace(tx, data=encode(MARKET, "evaluate", task, scores + 1, signature))
+
+    receipt = verify_task(Relayed(reader(world), forge), posted.task_id)
+    assert {"scores are the evaluator's", "score given"} <= {check.name for check in receipt.mismatches}
+    unread = verify_task(Relayed(reader(world), lambda tx: replace(tx, to="0x" + "22" * 20)), posted.task_id)
+    assert unread.ok and "scores are the evaluator's" in {check.name for check in unread.unchecked}
+
+
+def test_seats_of_an_open_task_are_checked_one_by_one(world: World) -> None:
+    receipt = told(world, lambda posted: posted.task.open)
+    assert receipt.ok and [seat.agent_id for seat in receipt.seats] == [2, 1]
+    assert receipt.money["returned_wei"] == 0 and receipt.money["refund_wei"] >= receipt.money["escrow_wei"] // 3
+    assert [check.ok for check in receipt.checks if check.name == "taken while it was free"] == [True, True]
+
+
+def test_children_lower_the_weight_of_a_plan(world: World) -> None:
+    posted = next(posted for posted in world.scenario.posted if posted.task.kind == Kind.PLAN)
+    receipt = verify_task(reader(world), posted.task_id)
+    lowered, other = receipt.seats
+    assert receipt.ok and lowered.weight < lowered.award_weight and other.weight == other.award_weight
+    heavier = with_value("PlanRevealed", PLANS, "weight", lambda weight: int(str(weight)) + 1)
+    lied = verify_task(LyingReader(reader(world), heavier), posted.task_id)
+    assert "weight of the plan" in {check.name for check in lied.mismatches}
+    fewer = with_value("PlanRevealed", PLANS, "children", lambda _: [])
+    lied = verify_task(LyingReader(reader(world), fewer), posted.task_id)
+    assert "children are those committed to" in {check.name for check in lied.mismatches}
+
+
+def test_hired_bids_are_read(world: World) -> None:
+    history = next(
+        history
+        for posted in world.scenario.posted
+        if (history := load_history(reader(world), posted.task_id)).awarded is not None
+        and history.awarded.log.tx_hash == history.posted.log.tx_hash
+    )
+    receipt = verify_task(reader(world), history.task_id)
+    assert receipt.ok and "price is the highest seated ask" in {check.name for check in receipt.checks if check.ok}
 
 
 def first_seat_weight(seats: object) -> object:
@@ -160,11 +235,14 @@ LIES = [
     (with_value("TaskSettled", MARKET, "results", more_pay), "pay"),
     (with_value("TaskSettled", MARKET, "results", more_earned), "earned word after"),
     (with_value("TaskSettled", MARKET, "winner", lambda _: bytes(32)), "winning answer"),
+    (with_value("TaskSettled", MARKET, "weights", lambda weights: int(str(weights)) + 1), "winner's weight"),
+    (with_value("TaskSettled", MARKET, "weights", lambda weights: int(str(weights)) + (1 << 32)), "total weight"),
+    (with_value("TaskSettled", MARKET, "weights", lambda weights: int(str(weights)) | 1 << 64), "scored in time"),
+    (with_value("TaskSettled", MARKET, "fee", lambda wei: int(str(wei)) + 1), "fee to the evaluator"),
     (
-        with_value("TaskSettled", MARKET, "winnerWeight", lambda weight: int(str(weight)) + 1),
-        "winner's weight",
+        with_value("TaskSettled", MARKET, "results", more_pay),
+        "the contract's receipt is of this winner and these results",
     ),
-    (with_value("TaskSettled", MARKET, "totalWeight", lambda weight: int(str(weight)) + 1), "total weight"),
     (with_value("TaskSettled", MARKET, "refund", lambda wei: int(str(wei)) + 1), "refund to the requester"),
     (with_value("TaskSettled", MARKET, "burnt", lambda wei: int(str(wei)) + 1), "burnt"),
     (with_value("CapabilitiesDeclared", REGISTRY, "word", lambda _: 100), "seat's weight"),
@@ -209,7 +287,7 @@ def test_an_event_that_no_receipt_has_is_found(world: World) -> None:
     honest = reader(world)
 
     class Inventing(LyingReader):
-        def receipt(self, tx_hash: bytes) -> Receipt | None:
+        def receipt(self, tx_hash: bytes) -> TxReceipt | None:
             receipt = super().receipt(tx_hash)
             return replace(receipt, logs=()) if receipt else None
 
@@ -260,7 +338,7 @@ def test_bids_whose_signatures_are_not_the_wallets_are_found(world: World) -> No
         if tx.data[:4] != function(MARKET, "award").hash[:4]:
             return tx
         task, bids, signature = eth_abi.decode(function(MARKET, "award").types, tx.data[4:])
-        forged = [(*bid[:4], bytes(65)) for bid in bids]
+        forged = [(terms, bytes(65)) for terms, _ in bids]
         return replace(tx, data=encode(MARKET, "award", task, forged, signature))
 
     receipt = verify_task(Relayed(reader(world), forge), posted.task_id)

@@ -30,11 +30,13 @@ ROOT = Path(__file__).resolve().parents[2]
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 
-def command(world: Scenario, folder: Path, *more: str, rpc_url: str | None = None) -> list[str]:
+def command(
+    world: Scenario, folder: Path, *more: str, rpc_url: str | None = None, db_url: str | None = None
+) -> list[str]:
     path = folder / "deployment.json"
     world.deployment.save(path)
     base = [sys.executable, "-m", "indexer", "--rpc", rpc_url or world.rpc.url, "--deployment", str(path)]
-    return [*base, "--db", database(folder), *more]
+    return [*base, "--db", db_url or database(folder), *more]
 
 
 @contextmanager
@@ -55,8 +57,8 @@ def finish(arguments: list[str]) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stderr)["error"]
 
 
-def test_ready_line_then_follows_then_ends_on_sigterm(tmp_path: Path) -> None:
-    with devnet_world(tmp_path) as world, running(command(world, tmp_path)) as process:
+def test_ready_line_then_follows_then_ends_on_sigterm(db: str, tmp_path: Path) -> None:
+    with devnet_world(tmp_path) as world, running(command(world, tmp_path, db_url=db)) as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         assert ready["ready"] and ready["state"] == "following" and ready["pid"] == process.pid
@@ -64,7 +66,7 @@ def test_ready_line_then_follows_then_ends_on_sigterm(tmp_path: Path) -> None:
         tip = world.rpc.block_number()
         with Indexer(world.rpc, world.deployment, database(tmp_path, "other")) as reference:
             reference.sync_once()
-            engine = open_engine(database(tmp_path), read_only=True)
+            engine = open_engine(db, read_only=True)
 
             def indexed() -> bool:
                 with engine.begin() as connection:
@@ -75,7 +77,7 @@ def test_ready_line_then_follows_then_ends_on_sigterm(tmp_path: Path) -> None:
             engine.dispose()
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
-            with Indexer(world.rpc, world.deployment, database(tmp_path)) as again:
+            with Indexer(world.rpc, world.deployment, db) as again:
                 assert again.digest() == reference.digest()
 
 
@@ -133,33 +135,33 @@ with Rpc(sys.argv[1]) as rpc, Indexer(rpc, Deployment.load(Path(sys.argv[2])), s
 """
 
 
-def killed(world: Scenario, folder: Path, point: str, count: int) -> None:
+def killed(world: Scenario, folder: Path, db: str, point: str, count: int) -> None:
     """Runs an indexer that kills itself with open, half-written transaction."""
     path = folder / "deployment.json"
     world.deployment.save(path)
-    script = [sys.executable, "-c", KILLER, world.rpc.url, str(path), database(folder), point, str(count)]
+    script = [sys.executable, "-c", KILLER, world.rpc.url, str(path), db, point, str(count)]
     done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 @pytest.mark.parametrize(("point", "count"), [("rows", 1), ("rows", 5), ("undo", 3), ("undo", 9)])
-def test_kill_9_while_writing_loses_nothing(world: Scenario, tmp_path: Path, point: str, count: int) -> None:
-    killed(world, tmp_path, point, count)
-    with Indexer(world.rpc, world.deployment, database(tmp_path)) as indexer:
+def test_kill_9_while_writing_loses_nothing(world: Scenario, db: str, tmp_path: Path, point: str, count: int) -> None:
+    killed(world, tmp_path, db, point, count)
+    with Indexer(world.rpc, world.deployment, db) as indexer:
         applied = indexer.sync_once().applied
         assert applied == world.rpc.block_number() + 1 - 7 * (count - 1), "the batches before the kill are kept"
         assert indexer.digest() == fresh_digest(world, tmp_path)
 
 
-def test_kill_9_while_rolling_back_loses_nothing(tmp_path: Path) -> None:
+def test_kill_9_while_rolling_back_loses_nothing(db: str, tmp_path: Path) -> None:
     with devnet_world(tmp_path) as world:
         world.register_four()
         world.to_state("revealed")
-        with Indexer(world.rpc, world.deployment, database(tmp_path)) as indexer:
+        with Indexer(world.rpc, world.deployment, db) as indexer:
             indexer.sync_once()
         world.rpc.call("anvil_reorg", 6, [])
-        killed(world, tmp_path, "rollback", 1)
-        with Indexer(world.rpc, world.deployment, database(tmp_path)) as indexer:
+        killed(world, tmp_path, db, "rollback", 1)
+        with Indexer(world.rpc, world.deployment, db) as indexer:
             assert indexer.sync_once().dropped == 6
             assert indexer.digest() == fresh_digest(world, tmp_path)
 
@@ -189,16 +191,15 @@ def test_full_disk_before_the_first_table(world: Scenario, tmp_path: Path) -> No
 # --- wrong chain, no chain ---
 
 
-def test_a_database_of_another_chain_is_refused_and_kept(world: Scenario, tmp_path: Path) -> None:
-    url = database(tmp_path)
-    with Indexer(world.rpc, world.deployment, url) as indexer:
+def test_a_database_of_another_chain_is_refused_and_kept(world: Scenario, db: str) -> None:
+    with Indexer(world.rpc, world.deployment, db) as indexer:
         indexer.sync_once()
         before = indexer.digest()
     other = dataclasses.replace(world.deployment, genesis="0x" + "12" * 32)
     with pytest.raises(WrongChain) as refusal:
-        Indexer(world.rpc, other, url)
+        Indexer(world.rpc, other, db)
     assert refusal.value.exit_code == 5 and "nothing was deleted" in refusal.value.hint
-    with Indexer(world.rpc, world.deployment, url) as indexer:
+    with Indexer(world.rpc, world.deployment, db) as indexer:
         assert indexer.digest() == before
 
 
@@ -239,11 +240,18 @@ def test_starts_without_a_node_and_says_so(world: Scenario, tmp_path: Path) -> N
 # --- bad words ---
 
 
-@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "nosuch://x/y"])
+@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "nosuch://x/y", "mysql+pymysql://x/y", "oracle://x/y"])
 def test_a_bad_database_url_is_a_usage_error(url: str, world: Scenario) -> None:
     with pytest.raises(UsageError) as error:
         Indexer(world.rpc, world.deployment, url)
     assert error.value.exit_code == 2 and "sqlite:///" in error.value.hint
+
+
+@pytest.mark.postgres
+def test_a_database_server_that_is_away_is_a_clear_error(world: Scenario, tmp_path: Path) -> None:
+    code, error = finish(command(world, tmp_path, db_url="postgresql://symphony:secret@127.0.0.1:9/none"))
+    assert code == 1 and error["code"] == "index.database" and error["hint"]
+    assert "secret" not in json.dumps(error)
 
 
 def test_a_missing_deployment_file_is_a_clear_error(world: Scenario, tmp_path: Path) -> None:
@@ -259,14 +267,13 @@ def test_no_database_file(world: Scenario, tmp_path: Path) -> None:
     assert code == 1 and error["code"] == "index.database" and error["hint"]
 
 
-def test_two_writers_are_refused(world: Scenario, tmp_path: Path) -> None:
+def test_two_writers_are_refused(world: Scenario, db: str, tmp_path: Path) -> None:
     def first_step(indexer: Indexer) -> Callable[[], None]:
         steps = indexer._new_follower().poll()
         step = next(iter(steps))
         return lambda: indexer._take(step)
 
-    url = database(tmp_path)
-    with Indexer(world.rpc, world.deployment, url) as one, Indexer(world.rpc, world.deployment, url) as two:
+    with Indexer(world.rpc, world.deployment, db) as one, Indexer(world.rpc, world.deployment, db) as two:
         late = first_step(two)
         one.sync_once()
         with pytest.raises(AnotherWriter):

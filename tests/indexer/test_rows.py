@@ -6,14 +6,31 @@ import random
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, select
 
 from indexer.database import migrate, open_engine
 from indexer.digest import digest
+from indexer.errors import Inconsistent
+from indexer.projections import money, pool
+from indexer.projections.at import At
 from indexer.rows import Rows, roll_back
-from indexer.schema import balances, bids, blocks, metadata, seats, undo, votes
+from indexer.schema import (
+    balances,
+    bids,
+    blocks,
+    metadata,
+    pool_books,
+    pool_epochs,
+    pool_records,
+    pool_shares,
+    seats,
+    undo,
+    votes,
+)
+from symphony_chain.reward_events import Finalised, Recorded, Shared
 from symphony_chain.types import NATIVE
 
 
@@ -30,7 +47,9 @@ def change_something(rng: random.Random, rows: Rows, log_index: int) -> None:
             )
         case 2:
             unknown = {column.name: None for column in seats.columns if column.nullable}
-            rows.put(seats, task_id="0x01", seat=rng.randrange(3), agent_id=rng.randrange(9), wallet="0x", weight=1, **unknown)
+            known = {"agent_id": rng.randrange(9), "wallet": "0x", "award_weight": 1, "weight": 1}
+            known |= {"seated_block": 1, "seated_tx": "0x"}
+            rows.put(seats, task_id="0x01", seat=rng.randrange(3), **known, **unknown)
         case _:
             rows.append(
                 bids, log_index=log_index, task_id="0x01", agent_id=1, price_wei=2**200, confidence_bps=1, expiry_s=1,
@@ -94,3 +113,35 @@ def test_final_blocks_leave_no_undo(tmp_path: Path) -> None:
         kept = connection.execute(select(undo.c.block_number).order_by(undo.c.block_number)).scalars().all()
     engine.dispose()
     assert kept == [5, 6, 7, 8, 9]
+
+
+def test_what_a_lying_market_has_the_pool_say_is_none_of_ours(tmp_path: Path) -> None:
+    """A pool serves any market: whoever brings one may say anything under its key."""
+    ours, liar, at = "0x" + "11" * 20, "0x" + "22" * 20, At(1, 1, 0, "0x01")
+    engine = open_engine(f"sqlite:///{tmp_path / 'rows.db'}")
+    migrate(engine)
+    with engine.begin() as connection:
+        rows = Rows(connection, undo_from=0)
+        rows.begin_block(1)
+        pool.on_recorded(rows, Recorded(liar, NATIVE, bytes(32), 1, 5, True), at, market=ours)
+        pool.on_finalised(rows, Finalised(liar, NATIVE, 1, 5, 5, 5), at, market=ours)
+        pool.on_shared(rows, Shared(liar, bytes(32), 1, NATIVE, 0, 5, 5), at, market=ours)
+        rows.flush()
+        counts = [connection.execute(select(table)).all() for table in (pool_books, pool_epochs, pool_records, pool_shares)]
+    engine.dispose()
+    assert counts == [[], [], [], []]
+
+
+def test_money_may_be_short_within_a_block_but_not_after_it(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'rows.db'}")
+    migrate(engine)
+    with engine.begin() as connection:
+        rows = Rows(connection, undo_from=0)
+        rows.begin_block(1)
+        money.add_balance(rows, "0x1", NATIVE, -5)
+        money.add_balance(rows, "0x1", NATIVE, 7)
+        rows.begin_block(2)
+        money.add_balance(rows, "0x1", NATIVE, -3)
+        with pytest.raises(Inconsistent, match="-1"):
+            rows.begin_block(3)
+    engine.dispose()

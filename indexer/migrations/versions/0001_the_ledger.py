@@ -1,4 +1,4 @@
-"""The tables of the spine.
+"""All tables of the index.
 
 Revision 0001, revises .
 """
@@ -16,7 +16,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-
     op.create_table('agent_accounts',
     sa.Column('agent_id', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('token', sa.String(length=42), autoincrement=False, nullable=False),
@@ -43,6 +42,17 @@ def upgrade() -> None:
     op.create_index(op.f('ix_agents_block_number'), 'agents', ['block_number'], unique=False)
     op.create_index(op.f('ix_agents_owner'), 'agents', ['owner'], unique=False)
     op.create_index(op.f('ix_agents_wallet'), 'agents', ['wallet'], unique=False)
+    op.create_table('anchors',
+    sa.Column('block_number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('log_index', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('task_id', sa.Text(), nullable=False),
+    sa.Column('by', sa.Text(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('digest', sa.Text(), nullable=False),
+    sa.Column('tx_hash', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('block_number', 'log_index')
+    )
+    op.create_index(op.f('ix_anchors_task_id'), 'anchors', ['task_id'], unique=False)
     op.create_table('balances',
     sa.Column('account', sa.String(length=42), autoincrement=False, nullable=False),
     sa.Column('token', sa.String(length=42), autoincrement=False, nullable=False),
@@ -105,6 +115,73 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('block_number', 'log_index', 'seq')
     )
     op.create_index('capability_history_agent', 'capability_history', ['agent_id', 'page_id'], unique=False)
+    op.create_table('deltas',
+    sa.Column('block_number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('log_index', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('agent_id', sa.BigInteger(), nullable=False),
+    sa.Column('base_model', sa.Text(), nullable=False),
+    sa.Column('parent', sa.Text(), nullable=False),
+    sa.Column('head', sa.Text(), nullable=False),
+    sa.Column('digest', sa.Text(), nullable=False),
+    sa.Column('codec', sa.BigInteger(), nullable=False),
+    sa.Column('size_bytes', sa.Text(), nullable=False),
+    sa.Column('tx_hash', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('block_number', 'log_index')
+    )
+    op.create_index(op.f('ix_deltas_agent_id'), 'deltas', ['agent_id'], unique=False)
+    op.create_index(op.f('ix_deltas_base_model'), 'deltas', ['base_model'], unique=False)
+    op.create_table('feedback',
+    sa.Column('agent_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('client', sa.String(length=42), autoincrement=False, nullable=False),
+    sa.Column('feedback_index', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('block_number', sa.BigInteger(), nullable=False),
+    sa.Column('value', sa.Text(), nullable=False),
+    sa.Column('decimals', sa.BigInteger(), nullable=False),
+    sa.Column('tag1', sa.Text(), nullable=False),
+    sa.Column('tag2', sa.Text(), nullable=False),
+    sa.Column('endpoint', sa.Text(), nullable=False),
+    sa.Column('uri', sa.Text(), nullable=False),
+    sa.Column('digest', sa.Text(), nullable=False),
+    sa.Column('revoked', sa.Boolean(), nullable=False),
+    sa.Column('responses', sa.BigInteger(), nullable=False),
+    sa.Column('given_block', sa.BigInteger(), nullable=False),
+    sa.Column('tx_hash', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('agent_id', 'client', 'feedback_index')
+    )
+    op.create_index(op.f('ix_feedback_block_number'), 'feedback', ['block_number'], unique=False)
+    op.create_table('feedback_clients',
+    sa.Column('agent_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('client', sa.String(length=42), autoincrement=False, nullable=False),
+    sa.Column('block_number', sa.BigInteger(), nullable=False),
+    sa.Column('credits', sa.BigInteger(), nullable=False),
+    sa.Column('last_index', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('agent_id', 'client')
+    )
+    op.create_index(op.f('ix_feedback_clients_block_number'), 'feedback_clients', ['block_number'], unique=False)
+    op.create_table('feedback_openings',
+    sa.Column('block_number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('log_index', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('task_id', sa.Text(), nullable=False),
+    sa.Column('seat', sa.BigInteger(), nullable=False),
+    sa.Column('agent_id', sa.BigInteger(), nullable=False),
+    sa.Column('client', sa.Text(), nullable=False),
+    sa.Column('tx_hash', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('block_number', 'log_index')
+    )
+    op.create_index(op.f('ix_feedback_openings_task_id'), 'feedback_openings', ['task_id'], unique=False)
+    op.create_table('feedback_responses',
+    sa.Column('block_number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('log_index', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('agent_id', sa.BigInteger(), nullable=False),
+    sa.Column('client', sa.Text(), nullable=False),
+    sa.Column('feedback_index', sa.BigInteger(), nullable=False),
+    sa.Column('responder', sa.Text(), nullable=False),
+    sa.Column('uri', sa.Text(), nullable=False),
+    sa.Column('digest', sa.Text(), nullable=False),
+    sa.Column('tx_hash', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('block_number', 'log_index')
+    )
+    op.create_index(op.f('ix_feedback_responses_agent_id'), 'feedback_responses', ['agent_id'], unique=False)
     op.create_table('logs',
     sa.Column('block_number', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('log_index', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -142,6 +219,84 @@ def upgrade() -> None:
     op.create_index(op.f('ix_payouts_account'), 'payouts', ['account'], unique=False)
     op.create_index(op.f('ix_payouts_agent_id'), 'payouts', ['agent_id'], unique=False)
     op.create_index(op.f('ix_payouts_task_id'), 'payouts', ['task_id'], unique=False)
+    op.create_table('plan_children',
+    sa.Column('block_number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('log_index', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('task_id', sa.Text(), nullable=False),
+    sa.Column('seat', sa.BigInteger(), nullable=False),
+    sa.Column('child', sa.Text(), nullable=False),
+    sa.Column('tx_hash', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('block_number', 'log_index', 'seq')
+    )
+    op.create_index(op.f('ix_plan_children_child'), 'plan_children', ['child'], unique=False)
+    op.create_index(op.f('ix_plan_children_task_id'), 'plan_children', ['task_id'], unique=False)
+    op.create_table('pool_books',
+    sa.Column('token', sa.String(length=42), autoincrement=False, nullable=False),
+    sa.Column('block_number', sa.BigInteger(), nullable=False),
+    sa.Column('next_epoch', sa.BigInteger(), nullable=False),
+    sa.Column('carry_wei', sa.Text(), nullable=False),
+    sa.Column('owed_wei', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('token')
+    )
+    op.create_index(op.f('ix_pool_books_block_number'), 'pool_books', ['block_number'], unique=False)
+    op.create_table('pool_epochs',
+    sa.Column('token', sa.String(length=42), autoincrement=False, nullable=False),
+    sa.Column('epoch', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('block_number', sa.BigInteger(), nullable=False),
+    sa.Column('pot_wei', sa.Text(), nullable=False),
+    sa.Column('given_wei', sa.Text(), nullable=False),
+    sa.Column('released_wei', sa.Text(), nullable=True),
+    sa.Column('reserved_wei', sa.Text(), nullable=True),
+    sa.Column('left_wei', sa.Text(), nullable=False),
+    sa.Column('unpaid_wei', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('token', 'epoch')
+    )
+    op.create_index(op.f('ix_pool_epochs_block_number'), 'pool_epochs', ['block_number'], unique=False)
+    op.create_table('pool_records',
+    sa.Column('task_id', sa.String(length=66), autoincrement=False, nullable=False),
+    sa.Column('block_number', sa.BigInteger(), nullable=False),
+    sa.Column('token', sa.Text(), nullable=False),
+    sa.Column('epoch', sa.BigInteger(), nullable=False),
+    sa.Column('amount_wei', sa.Text(), nullable=False),
+    sa.Column('sharing', sa.Boolean(), nullable=False),
+    sa.Column('tx_hash', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('task_id')
+    )
+    op.create_index(op.f('ix_pool_records_block_number'), 'pool_records', ['block_number'], unique=False)
+    op.create_table('pool_shares',
+    sa.Column('block_number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('log_index', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('task_id', sa.Text(), nullable=False),
+    sa.Column('seat', sa.BigInteger(), nullable=False),
+    sa.Column('agent_id', sa.BigInteger(), nullable=False),
+    sa.Column('token', sa.Text(), nullable=False),
+    sa.Column('given_wei', sa.Text(), nullable=False),
+    sa.Column('amount_wei', sa.Text(), nullable=False),
+    sa.Column('tx_hash', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('block_number', 'log_index')
+    )
+    op.create_index(op.f('ix_pool_shares_agent_id'), 'pool_shares', ['agent_id'], unique=False)
+    op.create_index(op.f('ix_pool_shares_task_id'), 'pool_shares', ['task_id'], unique=False)
+    op.create_table('releases',
+    sa.Column('publisher', sa.String(length=42), autoincrement=False, nullable=False),
+    sa.Column('name_hash', sa.String(length=66), autoincrement=False, nullable=False),
+    sa.Column('version', sa.Text(), autoincrement=False, nullable=False),
+    sa.Column('block_number', sa.BigInteger(), nullable=False),
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('digest', sa.Text(), nullable=False),
+    sa.Column('codec', sa.BigInteger(), nullable=False),
+    sa.Column('size_bytes', sa.Text(), nullable=False),
+    sa.Column('yanked', sa.Boolean(), nullable=False),
+    sa.Column('published_block', sa.BigInteger(), nullable=False),
+    sa.Column('published_log_index', sa.BigInteger(), nullable=False),
+    sa.Column('published_s', sa.BigInteger(), nullable=False),
+    sa.Column('tx_hash', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('publisher', 'name_hash', 'version')
+    )
+    op.create_index(op.f('ix_releases_block_number'), 'releases', ['block_number'], unique=False)
+    op.create_index(op.f('ix_releases_kind'), 'releases', ['kind'], unique=False)
     op.create_table('reorgs',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('to_number', sa.BigInteger(), nullable=False),
@@ -155,7 +310,10 @@ def upgrade() -> None:
     sa.Column('block_number', sa.BigInteger(), nullable=False),
     sa.Column('agent_id', sa.BigInteger(), nullable=False),
     sa.Column('wallet', sa.Text(), nullable=False),
+    sa.Column('award_weight', sa.BigInteger(), nullable=False),
     sa.Column('weight', sa.BigInteger(), nullable=False),
+    sa.Column('seated_block', sa.BigInteger(), nullable=False),
+    sa.Column('seated_tx', sa.Text(), nullable=False),
     sa.Column('commitment', sa.Text(), nullable=True),
     sa.Column('commit_block', sa.BigInteger(), nullable=True),
     sa.Column('commit_tx', sa.Text(), nullable=True),
@@ -165,9 +323,12 @@ def upgrade() -> None:
     sa.Column('answer', sa.Text(), nullable=True),
     sa.Column('reveal_block', sa.BigInteger(), nullable=True),
     sa.Column('reveal_tx', sa.Text(), nullable=True),
+    sa.Column('trace_digest', sa.Text(), nullable=True),
     sa.Column('score_bps', sa.BigInteger(), nullable=True),
     sa.Column('scored', sa.Boolean(), nullable=True),
+    sa.Column('won', sa.Boolean(), nullable=True),
     sa.Column('pay_wei', sa.Text(), nullable=True),
+    sa.Column('shared_wei', sa.Text(), nullable=True),
     sa.Column('bond_returned_wei', sa.Text(), nullable=True),
     sa.Column('earned', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('task_id', 'seat')
@@ -208,20 +369,24 @@ def upgrade() -> None:
     sa.Column('k', sa.BigInteger(), nullable=False),
     sa.Column('min_seats', sa.BigInteger(), nullable=False),
     sa.Column('quorum_bps', sa.BigInteger(), nullable=False),
+    sa.Column('open', sa.Boolean(), nullable=False),
     sa.Column('bid_end_s', sa.BigInteger(), nullable=False),
     sa.Column('commit_end_s', sa.BigInteger(), nullable=False),
     sa.Column('reveal_window_s', sa.BigInteger(), nullable=False),
     sa.Column('reveal_end_s', sa.BigInteger(), nullable=False),
     sa.Column('evaluator', sa.Text(), nullable=False),
     sa.Column('evaluation_window_s', sa.BigInteger(), nullable=False),
+    sa.Column('evaluation_end_s', sa.BigInteger(), nullable=False),
     sa.Column('evaluation_fee_wei', sa.Text(), nullable=False),
     sa.Column('shared_bps', sa.BigInteger(), nullable=False),
     sa.Column('parent', sa.Text(), nullable=False),
     sa.Column('header', sa.Text(), nullable=False),
     sa.Column('salt', sa.Text(), nullable=False),
+    sa.Column('value_wei', sa.Text(), nullable=False),
     sa.Column('phase', sa.String(length=16), nullable=False),
     sa.Column('bid_count', sa.BigInteger(), nullable=False),
     sa.Column('seat_count', sa.BigInteger(), nullable=False),
+    sa.Column('free_seats', sa.BigInteger(), nullable=False),
     sa.Column('commit_count', sa.BigInteger(), nullable=False),
     sa.Column('reveal_count', sa.BigInteger(), nullable=False),
     sa.Column('price_wei', sa.Text(), nullable=True),
@@ -229,8 +394,12 @@ def upgrade() -> None:
     sa.Column('winner', sa.Text(), nullable=True),
     sa.Column('winner_weight', sa.BigInteger(), nullable=True),
     sa.Column('total_weight', sa.BigInteger(), nullable=True),
+    sa.Column('evaluated', sa.Boolean(), nullable=True),
     sa.Column('refund_wei', sa.Text(), nullable=True),
     sa.Column('burnt_wei', sa.Text(), nullable=True),
+    sa.Column('fee_wei', sa.Text(), nullable=True),
+    sa.Column('shared_wei', sa.Text(), nullable=True),
+    sa.Column('receipt', sa.Text(), nullable=True),
     sa.Column('posted_block', sa.BigInteger(), nullable=False),
     sa.Column('posted_log_index', sa.BigInteger(), nullable=False),
     sa.Column('posted_s', sa.BigInteger(), nullable=False),
@@ -282,9 +451,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_votes_block_number'), 'votes', ['block_number'], unique=False)
 
 
-
 def downgrade() -> None:
-
     op.drop_index(op.f('ix_votes_block_number'), table_name='votes')
     op.drop_table('votes')
     op.drop_table('undo')
@@ -303,6 +470,21 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_seats_agent_id'), table_name='seats')
     op.drop_table('seats')
     op.drop_table('reorgs')
+    op.drop_index(op.f('ix_releases_kind'), table_name='releases')
+    op.drop_index(op.f('ix_releases_block_number'), table_name='releases')
+    op.drop_table('releases')
+    op.drop_index(op.f('ix_pool_shares_task_id'), table_name='pool_shares')
+    op.drop_index(op.f('ix_pool_shares_agent_id'), table_name='pool_shares')
+    op.drop_table('pool_shares')
+    op.drop_index(op.f('ix_pool_records_block_number'), table_name='pool_records')
+    op.drop_table('pool_records')
+    op.drop_index(op.f('ix_pool_epochs_block_number'), table_name='pool_epochs')
+    op.drop_table('pool_epochs')
+    op.drop_index(op.f('ix_pool_books_block_number'), table_name='pool_books')
+    op.drop_table('pool_books')
+    op.drop_index(op.f('ix_plan_children_task_id'), table_name='plan_children')
+    op.drop_index(op.f('ix_plan_children_child'), table_name='plan_children')
+    op.drop_table('plan_children')
     op.drop_index(op.f('ix_payouts_task_id'), table_name='payouts')
     op.drop_index(op.f('ix_payouts_agent_id'), table_name='payouts')
     op.drop_index(op.f('ix_payouts_account'), table_name='payouts')
@@ -311,6 +493,17 @@ def downgrade() -> None:
     op.drop_index('logs_tx', table_name='logs')
     op.drop_index('logs_topic1', table_name='logs')
     op.drop_table('logs')
+    op.drop_index(op.f('ix_feedback_responses_agent_id'), table_name='feedback_responses')
+    op.drop_table('feedback_responses')
+    op.drop_index(op.f('ix_feedback_openings_task_id'), table_name='feedback_openings')
+    op.drop_table('feedback_openings')
+    op.drop_index(op.f('ix_feedback_clients_block_number'), table_name='feedback_clients')
+    op.drop_table('feedback_clients')
+    op.drop_index(op.f('ix_feedback_block_number'), table_name='feedback')
+    op.drop_table('feedback')
+    op.drop_index(op.f('ix_deltas_base_model'), table_name='deltas')
+    op.drop_index(op.f('ix_deltas_agent_id'), table_name='deltas')
+    op.drop_table('deltas')
     op.drop_index('capability_history_agent', table_name='capability_history')
     op.drop_table('capability_history')
     op.drop_index(op.f('ix_capabilities_block_number'), table_name='capabilities')
@@ -323,10 +516,11 @@ def downgrade() -> None:
     op.drop_table('bids')
     op.drop_index(op.f('ix_balances_block_number'), table_name='balances')
     op.drop_table('balances')
+    op.drop_index(op.f('ix_anchors_task_id'), table_name='anchors')
+    op.drop_table('anchors')
     op.drop_index(op.f('ix_agents_wallet'), table_name='agents')
     op.drop_index(op.f('ix_agents_owner'), table_name='agents')
     op.drop_index(op.f('ix_agents_block_number'), table_name='agents')
     op.drop_table('agents')
     op.drop_index(op.f('ix_agent_accounts_block_number'), table_name='agent_accounts')
     op.drop_table('agent_accounts')
-
