@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from symphony_chain import events as ev
 from symphony_chain.rpc_types import Block
 from symphony_chain.skills import unpack_word
-from symphony_chain.types import ZERO_ADDRESS, Bid, State, Task
+from symphony_chain.types import NATIVE, ZERO_ADDRESS, Bid, SeatAward, State, Task
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Versioned(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """One task as its events tell it. Seats are numbered as in `award`; ``touched`` is the block of its last event."""
+    """One task as its events tell it: seats are awarded together, or taken one by one. ``touched``: block of its last event."""
 
     task_id: bytes
     task: Task
@@ -61,6 +61,7 @@ class TaskView:
     bids: tuple[ev.BidPosted, ...] = ()
     skips: tuple[ev.BidSkipped, ...] = ()
     award: ev.TaskAwarded | None = None
+    taken: tuple[SeatAward, ...] = ()
     commits: Mapping[int, bytes] = field(default_factory=dict)
     reveals: Mapping[int, ev.AnswerRevealed] = field(default_factory=dict)
     settled: ev.TaskSettled | None = None
@@ -71,41 +72,76 @@ class TaskView:
         return self.settled is not None or self.cancelled is not None
 
     @property
-    def all_committed(self) -> bool:
-        return self.award is not None and len(self.commits) == len(self.award.seats)
+    def seats(self) -> tuple[SeatAward, ...]:
+        """The seated agents, in the order of their seats."""
+        return self.award.seats if self.award else self.taken
 
     @property
-    def all_revealed(self) -> bool:
-        return self.award is not None and len(self.reveals) == len(self.award.seats)
+    def price_wei(self) -> int:
+        """Most that each seat earns; 0 while nobody is seated. A seat that was taken earns the ceiling."""
+        if self.award is not None:
+            return self.award.price_wei
+        return self.task.ceiling_wei if self.taken else 0
+
+    @property
+    def all_committed(self) -> bool:
+        """Every seat that there can be has committed."""
+        return bool(self.seats) and not self._free and len(self.commits) == len(self.seats)
+
+    @property
+    def _free(self) -> int:
+        """Seats that nobody has; an award closes the rest of an open task."""
+        return self.task.k - len(self.taken) if self.task.open and self.award is None else 0
+
+    def free_at(self, timestamp_s: int) -> int:
+        """Seats that an agent may take in a block of that time."""
+        task = self.task
+        return self._free if not self.closed and task.bid_end_s < timestamp_s <= task.commit_end_s else 0
 
     def seat_of(self, agent_id: int) -> int | None:
         """Seat number of an agent, None where it has none."""
-        seats = self.award.seats if self.award else ()
-        return next((seat.seat for seat in seats if seat.agent_id == agent_id), None)
+        return next((seat.seat for seat in self.seats if seat.agent_id == agent_id), None)
 
     def state_at(self, timestamp_s: int) -> State:
         """The state in which a block of that time finds the task. Revealing begins when all have committed, as reveals do."""
+        task = self.task
         if self.cancelled is not None:
             return State.CANCELLED
         if self.settled is not None:
             return self.settled.outcome
-        if self.award is None:
-            return State.OPEN if timestamp_s <= self.task.bid_end_s else State.UNAWARDED
-        if timestamp_s > self.task.reveal_end_s:
+        if not self.seats:
+            if timestamp_s <= task.bid_end_s:
+                return State.OPEN
+            return State.FREE if self.free_at(timestamp_s) else State.UNAWARDED
+        if timestamp_s > task.evaluation_end_s:
             return State.CLOSING
-        return State.REVEALING if self.all_committed or timestamp_s > self.task.commit_end_s else State.AWARDED
+        if timestamp_s > task.reveal_end_s:
+            return State.EVALUATING
+        return State.REVEALING if self.all_committed or timestamp_s > task.commit_end_s else State.AWARDED
 
     def may_settle_at(self, timestamp_s: int) -> bool:
-        """Whether `settle` would be accepted: no seat may still act, or the task was never awarded in time."""
+        """Whether `settle` would be accepted: nobody may still act, or the task was never awarded in time."""
         state = self.state_at(timestamp_s)
-        if state is State.REVEALING:
-            return all(seat in self.reveals for seat in self.commits)
+        if state is State.REVEALING and self.task.evaluator == ZERO_ADDRESS:
+            return self._all_shown
         return state in (State.UNAWARDED, State.CLOSING)
+
+    def may_evaluate_at(self, timestamp_s: int) -> bool:
+        """Whether the evaluator's scores would be accepted: no seat may still act, and its time is not over."""
+        state = self.state_at(timestamp_s)
+        return state is State.EVALUATING or (state is State.REVEALING and self._all_shown)
+
+    @property
+    def _all_shown(self) -> bool:
+        return all(seat in self.reveals for seat in self.commits)
 
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """One agent as its events tell it. ``scores`` keeps (Σ requirement, Σ requirement · score bps) per (page, lane)."""
+    """One agent as its events tell it. ``scores`` keeps (Σ requirement, Σ requirement · score bps) per (page, lane).
+
+    ``claims`` counts the claims by token; ``fundings`` what the owner itself put in, in native coins.
+    """
 
     agent_id: int
     owner: str = ZERO_ADDRESS
@@ -116,7 +152,8 @@ class AgentView:
     scores: Mapping[tuple[bytes, int], tuple[int, int]] = field(default_factory=dict)
     seats: int = 0
     no_shows: int = 0
-    claims: int = 0
+    claims: Mapping[str, int] = field(default_factory=dict)
+    fundings: int = 0
 
     @property
     def operator(self) -> str:
@@ -197,6 +234,7 @@ class ChainBook:
                 | ev.BidPosted()
                 | ev.BidSkipped()
                 | ev.TaskAwarded()
+                | ev.SeatTaken()
                 | ev.AnswerCommitted()
                 | ev.AnswerRevealed()
                 | ev.TaskSettled()
@@ -207,6 +245,7 @@ class ChainBook:
                 | ev.FileSet()
                 | ev.CapabilitiesDeclared()
                 | ev.AgentWalletChanged()
+                | ev.AgentFunded()
                 | ev.PayClaimed()
             ):
                 self._fold_agent(block, event)
@@ -243,11 +282,12 @@ TaskEvent = (
     | ev.BidPosted
     | ev.BidSkipped
     | ev.TaskAwarded
+    | ev.SeatTaken
     | ev.AnswerCommitted
     | ev.AnswerRevealed
     | ev.TaskSettled
 )
-AgentEvent = ev.Transfer | ev.FileSet | ev.CapabilitiesDeclared | ev.AgentWalletChanged | ev.PayClaimed
+AgentEvent = ev.Transfer | ev.FileSet | ev.CapabilitiesDeclared | ev.AgentWalletChanged | ev.AgentFunded | ev.PayClaimed
 
 
 def fold_task(view: TaskView, block: Block, event: TaskEvent) -> TaskView:
@@ -259,6 +299,8 @@ def fold_task(view: TaskView, block: Block, event: TaskEvent) -> TaskView:
             return replace(view, touched=block, skips=(*view.skips, event))
         case ev.TaskAwarded():
             return replace(view, touched=block, award=event)
+        case ev.SeatTaken():
+            return replace(view, touched=block, taken=(*view.taken, event.award))
         case ev.AnswerCommitted():
             return replace(view, touched=block, commits={**view.commits, event.seat: event.commitment})
         case ev.AnswerRevealed():
@@ -280,8 +322,11 @@ def fold_agent(view: AgentView, event: AgentEvent | ev.TaskSettled, task: Task |
             return replace(view, declared={**view.declared, event.page_id: event.word})
         case ev.AgentWalletChanged():
             return replace(view, wallet=event.wallet)
+        case ev.AgentFunded():
+            by_owner = event.token == NATIVE and event.from_ == view.owner
+            return replace(view, fundings=view.fundings + by_owner)
         case ev.PayClaimed():
-            return replace(view, claims=view.claims + 1)
+            return replace(view, claims={**view.claims, event.token: view.claims.get(event.token, 0) + 1})
         case ev.TaskSettled():
             assert task is not None
             return _after_settlement(view, event, task)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from eth_utils.address import is_checksum_address
+
 from agent_runtime.bidding import BidPolicy
 from agent_runtime.errors import ConfigInvalid
 from agent_runtime.reasoning.cot import ThinkingPolicy
@@ -51,7 +53,10 @@ class WorkerConfig:
             public URL to announce for it (None: the listening address).
         max_store_bytes: limit of the content store.
         operator_topup_wei: the owner fills the operator's gas money up to this when it is below half; 0 never does.
-        claim_min_wei: accrued pay is claimed for the owner when it reaches this.
+        bond_float_wei: the owner fills the agent's account at the market, which backs bonds, up to this when less than half of
+            it is left; 0 never does, and tasks with a bond are refused.
+        claim_min_wei: accrued pay is claimed for the owner when there is this much of it, in the token's smallest unit; in native
+            coins, beyond the float.
         settle_stagger_blocks: seat i settles a finished task if nobody has i · this many blocks after it could be.
         poll_s: longest pause between two passes.
         patience_s: how long the node may be away before the process ends.
@@ -79,6 +84,7 @@ class WorkerConfig:
     gateway_url: str | None = None
     max_store_bytes: int = 1 << 30
     operator_topup_wei: int = 0
+    bond_float_wei: int = 0
     claim_min_wei: int = 1
     settle_stagger_blocks: int = 2
     poll_s: float = 0.25
@@ -189,6 +195,12 @@ def _check(config: WorkerConfig, path: Path) -> None:
         )
     if not 1 <= config.thinking.samples <= 64 or config.thinking.max_tokens < 1:
         raise _invalid(f"{path}: thinking.samples must be 1…64 and max_tokens at least 1", "")
+    for token, rate in config.bidding.rates.items():
+        if not is_checksum_address(token) or isinstance(rate, bool) or not isinstance(rate, int) or rate < 1:
+            raise _invalid(
+                f"{path}: bidding.rates {token!r} = {rate!r}",
+                "give an ERC-20's address with its checksum, and whole units per model token, at least 1",
+            )
     if config.bidding.max_seats < 1 or config.bidding.prior_strength < 1 or config.engine.tokens_per_second <= 0:
         raise _invalid(f"{path}: bidding.max_seats, prior_strength and engine.tokens_per_second must be above 0", "")
 

@@ -15,7 +15,20 @@ from symphony_chain.tx import FAULT_POINTS as TX_POINTS
 
 FAULT_ENV = "SYMPHONY_FAULT"
 #: Chain writes of a worker, in the order of its life.
-WRITES = ("topup", "register", "wallet", "declare", "set_file", "bid", "commit", "reveal", "settle", "claim")
+WRITES = (
+    "topup",
+    "register",
+    "wallet",
+    "declare",
+    "set_file",
+    "fund",
+    "bid",
+    "take",
+    "commit",
+    "reveal",
+    "settle",
+    "claim",
+)
 _LOCAL = (
     "registration.before_file",
     "registration.after_file",

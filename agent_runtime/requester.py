@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from agent_runtime.awarding import Awarder, award_key
 from agent_runtime.chain_book import TaskView
 from agent_runtime.chain_view import ChainView
 from agent_runtime.outbox import Outbox, Write, error_name
-from agent_runtime.requester_bids import Funnel, choose_bids, funnel, sort_bids
+from agent_runtime.requester_bids import Funnel, funnel, sort_bids
 from agent_runtime.requester_outcome import Outcome, outcome_of
 from agent_runtime.requester_store import Journaled, RequesterStore, whose
 from agent_runtime.routing.screen import Router, ScreenRouter
 from agent_runtime.task_request import TaskRequest, build
-from symphony_chain.canonical import sha256
 from symphony_chain.content import ContentStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.errors import ChainUnavailable, Conflict, ContractError, Failure, NotFound
@@ -29,16 +29,15 @@ from symphony_chain.market import (
     MarketClient,
     encode_award,
     encode_cancel,
-    encode_deposit_and_post,
+    encode_post,
     encode_settle,
     encode_withdraw,
 )
 from symphony_chain.rpc import Block, Rpc
 from symphony_chain.signing import task_id as id_of
 from symphony_chain.tx import TxSender
-from symphony_chain.types import Bid, State, Task
+from symphony_chain.types import NATIVE, ZERO_ADDRESS, Bid, State, Task
 
-AWARD_MARGIN_S = 4
 MAX_ATTEMPTS = 3
 #: First pause while waiting for a block; it doubles up to `poll_s`.
 LEAST_PAUSE_S = 0.01
@@ -56,7 +55,7 @@ class PostedTask:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A change that a task has made; ``stage`` is posted, bids, awarded, committed, revealed, or the final state's name."""
+    """A change that a task has made; ``stage`` is posted, bids, awarded, taken, committed, revealed or the final state's name."""
 
     task_id: bytes
     key: str
@@ -103,7 +102,6 @@ class Requester:
         self._deployment = deployment
         self._content = store
         self._gateway_urls = tuple(gateway_urls)
-        self._router = router or ScreenRouter()
         self._progress = progress
         self._poll_s = poll_s
         self._patience_s = patience_s
@@ -115,9 +113,8 @@ class Requester:
         self._outbox = Outbox(lambda _: sender, deployment)
         self._market = MarketClient(rpc, deployment.market)
         self.view = ChainView(rpc, deployment, clock=clock, sleep=sleep)
+        self._awarder = Awarder(self.view.book, self._outbox, deployment.market, router or ScreenRouter())
         self._told: dict[bytes, tuple[object, ...]] = {}
-        self._enough_at_s: dict[bytes, int] = {}
-        self._award: dict[bytes, bytes] = {}
         self._ready: dict[bytes, int] = {}
 
     def __enter__(self) -> Self:
@@ -196,9 +193,9 @@ class Requester:
         return row
 
     def _submit_post(self, row: Journaled, head: Block) -> Write:
-        return self._write(
-            "post", row.task_id, encode_deposit_and_post(row.task), head, value_wei=row.task.escrow_wei
-        )
+        """Native coins come along; an ERC-20 must have been deposited."""
+        value_wei = row.task.escrow_wei if row.task.token == NATIVE else 0
+        return self._write("post", row.task_id, encode_post(row.task), head, value_wei=value_wei)
 
     def _again(self, row: Journaled, request: TaskRequest, write: Write) -> Journaled:
         """A refused post: posted already, windows that have passed since it was journaled (made anew), or a real refusal."""
@@ -245,35 +242,15 @@ class Requester:
     def _advance(self, item: PostedTask, view: TaskView, head: Block) -> None:
         state = view.state_at(head.timestamp)
         if state is State.OPEN:
-            self._try_award(item, view, head)
+            # A router that is named awards; the requester steps in where it is silent.
+            routed = view.task.router not in (ZERO_ADDRESS, self.address)
+            self._awarder.step(view, head, linger_s=None if routed else item.request.linger_s)
         elif state is State.UNAWARDED and item.request.give_up == "cancel":
             self._write("cancel", view.task_id, encode_cancel(view.task), head)
         elif view.may_settle_at(head.timestamp):
             ready = self._ready.setdefault(view.task_id, head.number)
             if state is State.UNAWARDED or head.number >= ready + self.settle_grace_blocks:
                 self._write("close", view.task_id, encode_settle(view.task), head)
-
-    def _try_award(self, item: PostedTask, view: TaskView, head: Block) -> None:
-        data = self._award.get(view.task_id)
-        if data is None:
-            bids = self.choose(view.task_id)
-            if not self._award_now(item, view, len(bids), head.timestamp):
-                return
-            data = self._award[view.task_id] = encode_award(view.task, bids)
-        write = self._write(f"award/{sha256(data).hex()[:16]}", view.task_id, data, head)
-        if write.status == "refused":
-            del self._award[view.task_id]  # too few of them were valid: more bids may come
-
-    def _award_now(self, item: PostedTask, view: TaskView, bids: int, timestamp_s: int) -> bool:
-        """k bids and a short wait for better ones; near the end whatever is enough."""
-        if bids < item.task.min_seats:
-            return False
-        window_s = view.task.bid_end_s - view.posted.timestamp
-        if timestamp_s >= view.task.bid_end_s - min(AWARD_MARGIN_S, window_s // 2):
-            return True
-        if bids < item.task.k:
-            return False
-        return timestamp_s >= self._enough_at_s.setdefault(view.task_id, timestamp_s) + item.request.linger_s
 
     # ---- single steps ------------------------------------------------------------------------------------------------
 
@@ -286,7 +263,7 @@ class Requester:
 
     def choose(self, task_id: bytes) -> list[Bid]:
         """Both stages of routing: the bids for `award`, best first."""
-        return choose_bids(self.view.book, self._view(task_id), self._head().timestamp, self._router)
+        return self._awarder.choose(self._view(task_id), self._head().timestamp)
 
     def award(self, task_id: bytes, bids: Sequence[Bid]) -> None:
         """Seats the first k acceptable bids, and waits until that is mined.
@@ -295,8 +272,7 @@ class Requester:
             ContractError: ``contract.TooFewSeats`` and the like.
         """
         data = encode_award(self._view(task_id).task, bids)
-        key = f"award/{sha256(data).hex()[:16]}/{task_id.hex()}"
-        self._outbox.complete("award", key, self._deployment.market, data)
+        self._outbox.complete("award", award_key(task_id, data), self._deployment.market, data)
 
     def cancel(self, task_id: bytes) -> None:
         """Takes a task back that nobody has been seated for; the escrow returns to the internal balance.
@@ -308,13 +284,13 @@ class Requester:
         data = encode_cancel(self._task(task_id))
         self._outbox.complete("cancel", f"cancel/{task_id.hex()}", self._deployment.market, data)
 
-    def withdraw(self, to: str | None = None) -> int:
-        """Takes the whole internal balance out; returns the wei (0 where there is none)."""
+    def withdraw(self, to: str | None = None, token: str = NATIVE) -> int:
+        """Takes the whole internal balance out; returns the amount in the token's smallest unit (0 where there is none)."""
         self._outbox.drain()
-        amount_wei = self._market.balance(self.address)
+        amount_wei = self._market.balance(self.address, token)
         if amount_wei:
             nonce = self._rpc.get_nonce(self.address, "latest")
-            data = encode_withdraw(self.address, to or self.address, amount_wei)
+            data = encode_withdraw(self.address, to or self.address, amount_wei, token)
             self._outbox.complete("withdraw", f"withdraw/{nonce}/{amount_wei}", self._deployment.market, data)
         return amount_wei
 
@@ -356,7 +332,7 @@ class Requester:
         progress = self.view.update()
         if progress.rolled_back:
             self._outbox.resume()
-            self._award.clear()
+            self._awarder.reset()
         if not (progress.new_blocks or progress.rolled_back):
             return False
         self._outbox.poll(self._head().number)
@@ -393,12 +369,14 @@ class Requester:
 
 
 def _stages(view: TaskView) -> list[tuple[str, dict[str, object]]]:
-    seats = len(view.award.seats) if view.award else 0
+    seats = len(view.seats)
     stages: list[tuple[str, dict[str, object]]] = [("posted", {})]
     if view.bids:
         stages.append(("bids", {"count": len(view.bids)}))
     if view.award:
-        stages.append(("awarded", {"seats": seats, "price_wei": view.award.price_wei}))
+        stages.append(("awarded", {"seats": seats, "price_wei": view.price_wei}))
+    if view.taken:
+        stages.append(("taken", {"seats": seats, "price_wei": view.price_wei}))
     if view.commits:
         stages.append(("committed", {"count": len(view.commits), "of": seats}))
     if view.reveals:

@@ -83,10 +83,10 @@ def funnel(book: ChainBook, view: TaskView, timestamp_s: int) -> Funnel:
     # Bids are judged by the time of the award where there was one.
     judged_s = min(timestamp_s, task.bid_end_s)
     sorted_bids = sort_bids(book, view, judged_s)
-    seated = {seat.agent_id for seat in view.award.seats} if view.award else set()
+    seated = {seat.agent_id for seat in view.seats}
     reasons["page_unknown"] = len(agents) - len(on_page)
     reasons["match_low"] = len(on_page) - len(enough)
-    reasons["no_bid"] = len(enough - bidders)
+    reasons["no_bid"] = len(enough - bidders - seated)
     reasons.update(reason for _, reason in sorted_bids.refused)
     skipped = {event.agent_id: f"skipped_{event.reason.name.lower()}" for event in view.skips}
     reasons.update(skipped.values())

@@ -33,8 +33,12 @@ class Outcome:
 
     Attributes:
         state: Settled, Inconclusive, Void, Expired or Cancelled.
+        evaluated: whether the evaluator's scores came in time, and so replaced the vote's.
         answer: the winning answer where it was published inline; ``answer_digest`` names it in any case (empty unless Settled).
+        paid_wei: to all seats after the score burn; the reward pool's share is in it.
         refund_wei: everything that came back to the requester's internal balance, the rest of the ceiling included.
+        burnt_wei: what nobody has any more: score burn, what an evaluation took, and `lost_bonds_wei`.
+        fee_wei: to the evaluator.
         posted_s, closed_s: block times.
     """
 
@@ -44,13 +48,21 @@ class Outcome:
     answer_digest: bytes
     winner_weight: int
     total_weight: int
+    evaluated: bool
     price_wei: int
     paid_wei: int
     refund_wei: int
     burnt_wei: int
+    lost_bonds_wei: int
+    fee_wei: int
     seats: tuple[SeatOutcome, ...]
     posted_s: int
     closed_s: int
+
+    @property
+    def spent_wei(self) -> int:
+        """What the escrow became, bonds apart: equal to it for every closed task."""
+        return self.paid_wei + self.refund_wei + self.fee_wei + self.burnt_wei - self.lost_bonds_wei
 
 
 def outcome_of(view: TaskView, book: ChainBook) -> Outcome:
@@ -71,10 +83,13 @@ def outcome_of(view: TaskView, book: ChainBook) -> Outcome:
         answer_digest=digest,
         winner_weight=settled.winner_weight if settled else 0,
         total_weight=settled.total_weight if settled else 0,
-        price_wei=view.award.price_wei if view.award else 0,
+        evaluated=settled.evaluated if settled else False,
+        price_wei=view.price_wei,
         paid_wei=sum(seat.pay_wei for seat in seats),
         refund_wei=refund_wei,
         burnt_wei=settled.burnt_wei if settled else 0,
+        lost_bonds_wei=view.task.bond_wei * sum(not seat.revealed for seat in seats),
+        fee_wei=settled.fee_wei if settled else 0,
         seats=seats,
         posted_s=view.posted.timestamp,
         closed_s=view.touched.timestamp,
@@ -82,10 +97,10 @@ def outcome_of(view: TaskView, book: ChainBook) -> Outcome:
 
 
 def _seats(view: TaskView, book: ChainBook) -> tuple[SeatOutcome, ...]:
-    if view.award is None or view.settled is None:
+    if view.settled is None:
         return ()
     out = []
-    for seat, result in zip(view.award.seats, view.settled.results, strict=True):
+    for seat, result in zip(view.seats, view.settled.results, strict=True):
         reveal = view.reveals.get(seat.seat)
         agent = book.agent(seat.agent_id)
         out.append(

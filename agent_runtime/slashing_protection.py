@@ -19,6 +19,7 @@ from typing import IO, Self
 
 from agent_runtime.errors import Doppelganger, DoubleCommit, ProtectionFailed, ProtectionLocked
 from agent_runtime.faults import Fault, no_fault
+from symphony_chain import types
 from symphony_chain.deploy import Deployment
 from symphony_chain.signing import commitment
 
@@ -49,6 +50,11 @@ class Opening:
     def commitment(self) -> bytes:
         """The 32 bytes that go on chain."""
         return commitment(self.task_id, self.agent_id, self.answer_digest, self.evidence_digest, self.salt)
+
+    def published(self) -> types.Opening:
+        """As `reveal` takes it; a short answer goes along."""
+        inline = self.answer if len(self.answer) <= types.MAX_INLINE_ANSWER else b""
+        return types.Opening(self.seat, self.answer_digest, self.evidence_digest, self.salt, inline)
 
 
 class ProtectionDb:

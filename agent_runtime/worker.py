@@ -27,9 +27,10 @@ from agent_runtime.faults import Fault, fault_from_env
 from agent_runtime.outbox import Outbox
 from agent_runtime.reasoning.cot import Thought, task_prompt
 from agent_runtime.registration import Identity, Registrar
+from agent_runtime.service import Unfunded, log_event, repeat
 from agent_runtime.slashing_protection import ProtectionDb
 from agent_runtime.worker_bids import FETCHES, Bidder
-from agent_runtime.worker_core import Core, log_event
+from agent_runtime.worker_core import Core
 from agent_runtime.worker_gateway import GatewayServer
 from agent_runtime.worker_pay import Payroll
 from agent_runtime.worker_seats import Seats
@@ -38,15 +39,12 @@ from agent_runtime.worker_store import WorkerStore
 from symphony_chain.content import ContentStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.devnet.accounts import DEVNET_CHAIN_ID
-from symphony_chain.errors import ChainUnavailable, Conflict, Failure, RpcError, WrongChain
-from symphony_chain.follow import ReorgBeyondFinality
+from symphony_chain.errors import Conflict, Failure
 from symphony_chain.market import MarketClient
 from symphony_chain.rpc import Rpc
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 
-#: Pause after a pass that found the chain moved; it doubles up to `poll_s` while nothing moves.
-LEAST_PAUSE_S = 0.01
 #: Weight of the newest thought in the estimate of speed.
 PACE_STEP = 0.2
 #: Blocks after a reorganisation in which what it dropped should be mined again.
@@ -208,7 +206,8 @@ class Worker:
         self._seats = Seats(
             core, self._engine, loader, thinker, spec_of=self._bidder.spec, on_thought=self._pace.note
         )
-        self._payroll = Payroll(core, market)
+        self._payroll = Payroll(core, market, self._owner_box)
+        self._unfunded = Unfunded()
         self._open: set[bytes] = set()
 
     def _pool(self, threads: int, name: str) -> ThreadPoolExecutor:
@@ -240,6 +239,7 @@ class Worker:
         if self._recheck_block is not None and core.head.number >= self._recheck_block:
             self._recheck_registration()
         core.outbox.poll(core.head.number)
+        self._owner_box.poll(core.head.number)
         views = list(core.book.tasks())
         self._forget(views)
         try:
@@ -248,9 +248,7 @@ class Worker:
             self._bidder.step(views)
             self._payroll.step()
         except Conflict as error:
-            if error.code != "tx.unfunded":
-                raise
-            self._warn_unfunded(error)
+            self._unfunded.said(error, core.head.number)
         return bool(progress.new_blocks or progress.rolled_back)
 
     _recheck_block: int | None = None
@@ -274,39 +272,9 @@ class Worker:
         self._open = still_open
         self._bidder.keep_specs({view.task.header for view in views if not view.closed})
 
-    _warned_block = -1
-
-    def _warn_unfunded(self, error: Conflict) -> None:
-        """Without gas money nothing can be sent; said once per minute of blocks, tried again with every pass."""
-        if self._core.head.number >= self._warned_block + 60 or self._warned_block < 0:
-            self._warned_block = self._core.head.number
-            log_event("unfunded", detail=error.message, hint=error.hint)
-
     def run(self, stop: threading.Event) -> None:
-        """Steps until ``stop`` is set.
-
-        Raises:
-            ChainUnavailable: the node stayed away for ``patience_s``; at once for a wrong chain or a reorganisation
-            beyond finality.
-        """
-        away_since: float | None = None
-        pause_s = self.config.poll_s
-        while not stop.is_set():
-            try:
-                moved = self.step()
-                # What we send and what others answer to it come in bursts: look again soon, then ever more seldom.
-                pause_s = min(self.config.poll_s, LEAST_PAUSE_S if moved else 2 * pause_s)
-                away_since = None
-            except (WrongChain, ReorgBeyondFinality):
-                raise
-            except (ChainUnavailable, RpcError) as error:  # a node that is restarting answers with both
-                now_s = time.monotonic()
-                if away_since is None:
-                    away_since = now_s
-                    log_event("chain_away", code=error.code, detail=error.message)
-                if now_s - away_since > self.config.patience_s:
-                    raise
-            stop.wait(pause_s)
+        """Steps until ``stop`` is set; raises what `repeat` raises."""
+        repeat(self.step, stop, poll_s=self.config.poll_s, patience_s=self.config.patience_s)
 
 
 if __name__ == "__main__":

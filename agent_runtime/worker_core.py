@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
@@ -19,14 +16,6 @@ from agent_runtime.worker_store import WorkerStore
 from symphony_chain.content import ContentStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.rpc_types import Block
-
-logger = logging.getLogger("agent_runtime.worker")
-
-
-def log_event(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    """One JSON object as one log line; bytes are written as 0x-hex."""
-    plain = {k: "0x" + v.hex() if isinstance(v, bytes) else v for k, v in fields.items()}
-    logger.log(level, json.dumps({"event": event, **plain}, default=str))
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from agent_runtime.errors import NoAnswer
 from agent_runtime.jobs import Jobs
 from agent_runtime.outbox import error_name
 from agent_runtime.reasoning.cot import Thought, think
+from agent_runtime.service import log_event
 from agent_runtime.slashing_protection import Opening
-from agent_runtime.worker_core import Core, log_event
+from agent_runtime.worker_core import Core
 from agent_runtime.worker_spec import Spec, SpecLoader
 from agent_runtime.worker_store import Work
 from symphony_chain.canonical import sha256
@@ -27,7 +28,7 @@ from symphony_chain.errors import SymphonyError
 from symphony_chain.market import encode_commit, encode_reveal, encode_settle
 from symphony_chain.signing import derive_salt
 from symphony_chain.spec import answer_digest
-from symphony_chain.types import MAX_INLINE_ANSWER, State
+from symphony_chain.types import State
 
 SeatKey = tuple[bytes, int]
 
@@ -82,7 +83,7 @@ class Seats:
     def _check(self, view: TaskView) -> int | None:
         """Seat of this agent and this key, with its commitment checked; None where it has none."""
         seat = view.seat_of(self._core.agent_id)
-        if seat is None or view.award is None or view.award.seats[seat].wallet != self._core.operator.address:
+        if seat is None or view.seats[seat].wallet != self._core.operator.address:
             return None
         if (on_chain := view.commits.get(seat)) is not None:
             self._core.protection.check_commit(view.task_id, seat, on_chain)
@@ -179,11 +180,7 @@ class Seats:
         self._core.fault("answer.before_file")
         self._core.content.pin(self._core.content.add(opening.answer, "answer").cid, "worker")
         self._core.fault("answer.after_file")
-        inline = opening.answer if len(opening.answer) <= MAX_INLINE_ANSWER else b""
-        data = encode_reveal(
-            view.task_id, seat, opening.answer_digest, opening.evidence_digest, opening.salt, inline
-        )
-        self._write("reveal", view.task_id, seat, data)
+        self._write("reveal", view.task_id, seat, encode_reveal(view.task_id, opening.published()))
 
     def _settle(self, view: TaskView, seat: int) -> None:
         """Seat 0 settles at once, the others in turn where nobody did; a lost race is no error."""

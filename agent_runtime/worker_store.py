@@ -34,7 +34,8 @@ BUSY_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a worker decided: ``verdict`` is "bid" (with the signed bid) or "refused" (with a reason code)."""
+    """What a worker decided: ``verdict`` is "bid" (with the signed bid), "take" (a free seat) or "refused" (with a reason code).
+    """
 
     task_id: bytes
     verdict: str
@@ -137,8 +138,8 @@ class WorkerStore:
         return [Work(*row) for row in self._fetch(sql, (limit,))]
 
     def counts(self) -> dict[str, int]:
-        """Reason code → number of tasks refused for it; ``bid`` → tasks bid for."""
-        sql = "SELECT CASE verdict WHEN 'bid' THEN 'bid' ELSE reason END, COUNT(*) FROM decisions GROUP BY 1 ORDER BY 1"
+        """Reason code → number of tasks refused for it; ``bid`` and ``take`` → tasks bid for, and seats taken."""
+        sql = "SELECT CASE verdict WHEN 'refused' THEN reason ELSE verdict END, COUNT(*) FROM decisions GROUP BY 1 ORDER BY 1"
         return {str(name): int(count) for name, count in self._fetch(sql, ())}
 
     def totals(self) -> dict[str, float]:

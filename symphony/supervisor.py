@@ -66,6 +66,7 @@ class Plan:
     temperature: float = 0.8
     random_weights_seed: int | None = None
     api_port: int = 0
+    router: bool = False
 
 
 class Supervisor:
@@ -114,6 +115,7 @@ class Supervisor:
         self.say(f"market {self.deployment.market}")
         self._start_index_and_api()
         self._start_agents()
+        self._start_router()
         self._write_state()
 
     def _devnet(self) -> Devnet:
@@ -158,6 +160,25 @@ class Supervisor:
         # All at once, then one by one: loading a model takes most of the start, and the machine has several cores.
         self.agent_ids = [int(self.ready(name)["agent_id"]) for name in names]
         self.say(f"{len(names)} agents: {', '.join(str(agent_id) for agent_id in self.agent_ids)}")
+
+    def _start_router(self) -> None:
+        """A key of its own, with gas money from the deployer; `router_address` is None without one."""
+        self.router_address: str | None = None
+        if not self.plan.router:
+            return
+        keystore, password_file = Keystore(self.plan.data_dir / "keystore"), self._password_file()
+        if "router" not in {key.name for key in keystore.list()}:
+            keystore.create("router", password_file.read_text().strip(), work=DEVNET_SCRYPT_N)
+        address = keystore.find("router").address
+        if self.rpc.get_balance(address) < TOPUP_WEI // 2:
+            purpose = f"router-gas/{self.rpc.get_nonce(self.deployer.account.address, 'latest')}"
+            self.deployer.send(address, b"", value_wei=TOPUP_WEI, idempotency_key=purpose).expect_mined()
+        command = ["-m", "symphony", "router", "run", "--from", "router", "--json", "--no-input"]
+        command += ["--rpc", self.devnet.url, "--deployment", str(self.deployment_path)]
+        command += ["--keystore", str(keystore.folder), "--password-file", str(password_file)]
+        command += ["--data-dir", str(self.plan.data_dir / "router")]
+        self.router_address = str(self._service("router", command)["router"])
+        self.say(f"router {self.router_address}")
 
     def _agent_config(self, name: str, owner_key: str) -> Path:
         """Keys and configuration file of one agent; what a former run left is kept."""
@@ -250,6 +271,7 @@ class Supervisor:
             "deployment": str(self.deployment_path),
             "api_url": self.api_url,
             "db_url": self.db_url,
+            "router": self.router_address,
             "pid": os.getpid(),
         }
         path = self.plan.data_dir / "run.json"

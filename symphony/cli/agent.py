@@ -35,6 +35,8 @@ def agent() -> None:
 )
 @click.option("--topup", "topup_wei", type=ETHER, default="0.1 ether", show_default=True,
               help="Gas money that the owner keeps on the operator key.")  # fmt: skip
+@click.option("--bond-float", "bond_float_wei", type=ETHER, default="0 ether", show_default=True,
+              help="What the owner keeps in the agent's account for bonds; 0 refuses tasks with a bond.")  # fmt: skip
 @click.option(
     "--content-url", "content_urls", multiple=True, metavar="URL", help="Gateway of task texts (repeatable)."
 )
@@ -47,6 +49,7 @@ def register(
     engine: str,
     samples: int,
     topup_wei: int,
+    bond_float_wei: int,
     content_urls: tuple[str, ...],
 ) -> None:
     """Register an agent NAME on chain, owned by your key, and write its configuration.
@@ -73,6 +76,7 @@ def register(
         thinking=ThinkingPolicy(samples=samples),
         content_urls=tuple(gateways(session, content_urls)),
         operator_topup_wei=topup_wei,
+        bond_float_wei=bond_float_wei,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     config.save(path)

@@ -5,7 +5,7 @@ The steps themselves are `agent_runtime.requester`'s; here is what surrounds the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -133,11 +133,21 @@ def restored(session: Session, task_id: bytes, task: Task) -> tuple[TaskRequest,
         k=task.k,
         ceiling_wei=task.ceiling_wei,
         min_seats=task.min_seats,
+        base_bps=task.base_bps,
+        quorum_bps=task.quorum_bps,
+        min_match_bps=task.min_match_bps,
+        bond_wei=task.bond_wei,
+        shared_bps=task.shared_bps,
+        token=task.token,
         title=header.title,
         inputs=body.documents,
         constraints=body.constraints,
         cot_count=header.cot_count,
+        open=task.open,
         router=task.router,
+        evaluator=task.evaluator,
+        evaluation_window_s=task.evaluation_window_s,
+        evaluation_fee_wei=task.evaluation_fee_wei,
     )
     return request, header.bid_endpoint
 
@@ -155,6 +165,8 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
         "paid_wei": outcome.paid_wei,
         "refund_wei": outcome.refund_wei,
         "burnt_wei": outcome.burnt_wei,
+        "fee_wei": outcome.fee_wei,
+        "evaluated": outcome.evaluated,
         "seats": outcome.seats,
         "took_s": outcome.closed_s - outcome.posted_s,
     }
@@ -167,5 +179,7 @@ def outcome_lines(outcome: Outcome) -> list[str]:
         lines.append(f"answer  {clean(outcome.answer)}")
     if outcome.total_weight:
         lines.append(f"weight  {outcome.winner_weight} of {outcome.total_weight}")
-    money: Sequence[tuple[str, int]] = (("paid", outcome.paid_wei), ("back", outcome.refund_wei))
+    lines += ["scores  the evaluator's"] if outcome.evaluated else []
+    money: list[tuple[str, int]] = [("paid", outcome.paid_wei), ("back", outcome.refund_wei)]
+    money += [(name, wei) for name, wei in (("burnt", outcome.burnt_wei), ("fee", outcome.fee_wei)) if wei]
     return [*lines, *(f"{name:<7} {format_wei(wei)}" for name, wei in money)]

@@ -148,6 +148,19 @@ class Session:
         click.confirm(question, err=True, abort=True)
 
 
+def checked_address(text: str) -> str:
+    """An address of an argument, with its checksum.
+
+    Raises:
+        click.UsageError: it is none.
+    """
+    from eth_utils.address import is_address, to_checksum_address
+
+    if not is_address(text) or not text.startswith("0x"):
+        raise click.UsageError(f"{text!r} is not an address")
+    return str(to_checksum_address(text))
+
+
 _COMMON = (
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
     click.option("--quiet", is_flag=True, help="No progress on stderr."),

@@ -1,4 +1,4 @@
-"""`symphony task`: look into tasks, explain and cancel them; posting and watching are in `task_post`.
+"""`symphony task`: look into tasks, explain and cancel them; posting and watching are in `task_post`, scoring in `task_evaluate`.
 
 Reading needs no key and no local file.
 """
@@ -8,15 +8,18 @@ from __future__ import annotations
 import click
 
 from symphony.cli.session import Session, options
+from symphony.cli.task_evaluate import evaluate
 from symphony.cli.task_post import content_url, post, require_requester, watch
 from symphony.cli.text import format_wei, table
 from symphony_chain.errors import Conflict
 
 STATES = [
     "open",
+    "free",
     "unawarded",
     "awarded",
     "revealing",
+    "evaluating",
     "closing",
     "settled",
     "inconclusive",
@@ -123,11 +126,11 @@ def cancel(session: Session, task_id: str, yes: bool) -> None:
 
     history = load_history(session.reader, resolve_task_id(session.reader, task_id))
     state = session.reader.state(history.task_id)
-    if history.awarded is not None or state.is_final:
+    if history.seats or state.is_final:
         raise Conflict(
             f"task 0x{history.task_id.hex()} is {state.name.lower()}: it can no longer be cancelled",
             code="task.not_cancellable",
-            hint="only a task without an award can be; `symphony task show` tells what happens next",
+            hint="only a task without seats can be; `symphony task show` tells what happens next",
             state=state.name.lower(),
         )
     require_requester(session, history.task.requester)
@@ -169,4 +172,5 @@ def explain(session: Session, task_id: str) -> None:
 
 
 task.add_command(post)
+task.add_command(evaluate)
 task.add_command(watch)

@@ -16,6 +16,7 @@ from symphony.cli.amounts import DURATION, SKILL
 from symphony.cli.session import Session, options
 from symphony.cli.text import format_wei
 from symphony_chain.errors import Conflict, NotFound
+from symphony_chain.types import ZERO_ADDRESS
 
 if TYPE_CHECKING:
     from agent_runtime.task_request import TaskRequest
@@ -74,6 +75,15 @@ def _hosting(function: Any) -> Any:
     type=click.IntRange(1, 10_000),
     help="Weight to win, in basis points.  [default: 5000]",
 )
+@click.option("--bond", metavar="AMOUNT", help="What a seat stakes, and loses by not revealing.  [default: none]")
+@click.option("--open/--no-open", "open", default=None,
+              help="Without an award, agents that match may take the seats at the ceiling.  [default: no-open]")
+@click.option("--router", metavar="ADDRESS", help="Who may award besides you; see `symphony router run`.")
+@click.option("--evaluator", metavar="ADDRESS", help="Who may score the seats instead of the vote.")
+@click.option("--evaluation-window", metavar="DURATION", help="Time for the scores, after the reveals.  [default: 120s]")
+@click.option("--evaluation-fee", metavar="AMOUNT", help="What the evaluator gets for them.  [default: none]")
+@click.option("--shared", "shared_bps", type=click.IntRange(0, 10_000),
+              help="Share of all pay for the reward pool, in basis points.  [default: 0]")
 @click.option("--bid-window", metavar="DURATION", help="Time for bids.  [default: 60s]")
 @click.option("--commit-window", metavar="DURATION", help="Time to think and commit.  [default: 180s]")
 @click.option("--reveal-window", metavar="DURATION", help="Time to reveal.  [default: 120s]")
@@ -87,8 +97,8 @@ def _hosting(function: Any) -> Any:
 def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: bool, **given: Any) -> None:
     """Post a task, collect bids, award seats, and watch it to its end.
 
-    The task comes from a JSON FILE, from options, or from both (options win). The escrow is seats times ceiling;
-    what is not paid returns to your balance in the market.
+    The task comes from a JSON FILE, from options, or from both (options win). The escrow is seats times ceiling and
+    the evaluator's fee; what is not paid returns to your balance in the market.
     """
     import secrets
 
@@ -104,9 +114,8 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
 
     hosting, fields = _split(session, given)
     request = task_request({**(read_task_file(file) if file else {}), **fields})
-    escrow_wei = request.ceiling_wei * request.k
     used = key or f"cli/{secrets.token_hex(6)}"
-    _check_request(session, request)
+    escrow_wei = _check_request(session, request)
     session.confirm(f"Escrow {format_wei(escrow_wei)} of {session.account.address}?", yes=yes)
     if not hosting.mirrors:
         session.out.note("no --content-url: only agents that know this machine's gateway can read the task")
@@ -118,9 +127,10 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
     if outcome is None:
         document = {"task_id": posted.task_id, "state": "open", "key": used, "escrow_wei": escrow_wei}
         lines = [f"task {task_id} is posted, {format_wei(escrow_wei)} escrowed"]
-        session.out.result(
-            document, lines, f"{watch_command(session, posted.task_id)} (nobody awards it otherwise)"
-        )
+        awards = "nobody awards it otherwise"
+        if posted.task.router != ZERO_ADDRESS:
+            awards = f"the router {posted.task.router} awards it otherwise"
+        session.out.result(document, lines, f"{watch_command(session, posted.task_id)} ({awards})")
         return
     document = {**outcome_document(outcome), "key": used, "escrow_wei": escrow_wei}
     lines = [f"task {task_id}", *outcome_lines(outcome)]
@@ -147,7 +157,7 @@ def watch(session: Session, task_id: str, read_only: bool, timeout_s: int | None
             _drive_own(session, history, given) if mine else _look_on(session, history, timeout_s)
         )
     except NotFound as error:
-        if error.code != "task.no_specification" or history.awarded is None:
+        if error.code != "task.no_specification" or not history.seats:
             raise
         document, lines = _look_on(
             session, history, timeout_s
@@ -210,13 +220,13 @@ def _split(session: Session, given: dict[str, Any]) -> tuple[Hosting, dict[str, 
     return hosting, fields
 
 
-def _check_request(session: Session, request: TaskRequest) -> None:
-    """Header and body must be in order before anything is unlocked, uploaded or escrowed."""
+def _check_request(session: Session, request: TaskRequest) -> int:
+    """Header and body must be in order before anything is unlocked, uploaded or escrowed; returns the escrow in wei."""
     from agent_runtime.task_request import build
-    from symphony_chain.types import ZERO_ADDRESS
 
     head_s = session.rpc.head().timestamp
-    build(request, requester=ZERO_ADDRESS, timestamp_s=head_s, salt=bytes(32), gateway_urls=())
+    built = build(request, requester=ZERO_ADDRESS, timestamp_s=head_s, salt=bytes(32), gateway_urls=())
+    return built.task.escrow_wei
 
 
 def _is_mine(session: Session, requester: str) -> bool:

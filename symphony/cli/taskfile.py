@@ -36,6 +36,12 @@ def _count(value: Any) -> int:
     return value
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
 def _format(value: Any) -> dict[str, Any]:
     return parse_format(value if isinstance(value, str) else json.dumps(value))
 
@@ -81,7 +87,12 @@ FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "cot_count": ("cot_count", _count),
     "documents": ("inputs", _documents),
     "constraints": ("constraints", _texts),
+    "open": ("open", _flag),
     "router": ("router", _text),
+    "evaluator": ("evaluator", _text),
+    "evaluation_window": ("evaluation_window_s", parse_duration),
+    "evaluation_fee": ("evaluation_fee_wei", parse_ether),
+    "shared_bps": ("shared_bps", _count),
 }
 REQUIRED = ("prompt", "answer_format", "skills")
 

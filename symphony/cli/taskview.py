@@ -9,14 +9,16 @@ from symphony.cli.text import clean, format_wei, short, table
 from symphony.verify.answers import Texts
 from symphony.verify.history import TaskHistory, TaskLine
 from symphony_chain.events import TaskCancelled, TaskSettled
-from symphony_chain.types import State
+from symphony_chain.types import ZERO_ADDRESS, State
 
 MEANING = {
     State.NONE: "not posted",
     State.OPEN: "agents are bidding",
+    State.FREE: "nobody was awarded; agents that match may take the seats at the ceiling",
     State.UNAWARDED: "nobody was awarded in time; anybody may close it and the escrow returns",
     State.AWARDED: "the seats are thinking; each commits to an answer",
     State.REVEALING: "the seats reveal what they committed to",
+    State.EVALUATING: "the evaluator may score the seats; without scores the vote decides",
     State.CLOSING: "nobody can act any more; anybody may settle it",
     State.SETTLED: "an answer won and was paid",
     State.INCONCLUSIVE: "no answer reached the quorum",
@@ -37,31 +39,40 @@ class Turn:
 
 def effective_state(history: TaskHistory, state: State) -> State:
     """The state with the look-ahead of the contract's `reveal`: when all seats have committed, reveals are open."""
-    seats = len(history.awarded.event.seats) if history.awarded else 0
-    return State.REVEALING if state is State.AWARDED and len(history.commits) == seats else state
+    all_in = not history.free and len(history.commits) == len(history.seats)
+    return State.REVEALING if state is State.AWARDED and all_in else state
 
 
 def next_turn(history: TaskHistory, state: State) -> Turn | None:
     """Who must act for the task to go on; None once it is closed."""
     task = history.task
     if state is State.OPEN:
-        return Turn("the requester", "awards seats, or cancels", task.bid_end_s)
+        who = "the requester" if task.router == ZERO_ADDRESS else f"the router {task.router} or the requester"
+        return Turn(who, "awards seats, or the requester cancels", task.bid_end_s)
+    if state is State.FREE:
+        return Turn("any agent that matches", "takes a seat", task.commit_end_s)
     if state is State.AWARDED:
-        return Turn(_missing(history, {e.event.seat for e in history.commits}), "commit", task.commit_end_s)
-    if state is State.REVEALING:
-        done = {e.event.seat for e in history.reveals}
-        open_seats = {e.event.seat for e in history.commits} - done
-        if open_seats:
-            return Turn(f"seats {', '.join(map(str, sorted(open_seats)))}", "reveal", task.reveal_end_s)
-        return Turn("anybody", "settles", None)
+        missing = {seat.seat for _, seat in history.seats} - {e.event.seat for e in history.commits}
+        free = [f"{history.free} more may be taken"] if history.free else []
+        return Turn(", ".join([*([_seats_text(missing)] if missing else []), *free]), "commit", task.commit_end_s)
+    if state in (State.REVEALING, State.EVALUATING):
+        return _after_commits(history, state)
     if state in (State.UNAWARDED, State.CLOSING):
         return Turn("anybody", "settles", None)
     return None
 
 
-def _missing(history: TaskHistory, done: set[int]) -> str:
-    seats = range(len(history.awarded.event.seats) if history.awarded else 0)
-    return f"seats {', '.join(str(seat) for seat in seats if seat not in done)}"
+def _after_commits(history: TaskHistory, state: State) -> Turn:
+    hidden = {e.event.seat for e in history.commits} - {e.event.seat for e in history.reveals}
+    if state is State.REVEALING and hidden:
+        return Turn(_seats_text(hidden), "reveal", history.task.reveal_end_s)
+    if history.task.evaluator != ZERO_ADDRESS:
+        return Turn(f"the evaluator {history.task.evaluator}", "scores the seats", history.task.evaluation_end_s)
+    return Turn("anybody", "settles", None)
+
+
+def _seats_text(seats: set[int]) -> str:
+    return f"seats {', '.join(map(str, sorted(seats)))}"
 
 
 def line_state(line: TaskLine, head_s: int) -> State:
@@ -69,11 +80,16 @@ def line_state(line: TaskLine, head_s: int) -> State:
     task = line.task
     if line.closed is not None:
         return line.closed
-    if line.price_wei is None:
-        return State.OPEN if head_s <= task.bid_end_s else State.UNAWARDED
-    if head_s > task.reveal_end_s:
+    if not line.seats:
+        if head_s <= task.bid_end_s:
+            return State.OPEN
+        return State.FREE if task.open and head_s <= task.commit_end_s else State.UNAWARDED
+    if head_s > task.evaluation_end_s:
         return State.CLOSING
-    all_in = line.commits == len(line.seats)
+    if head_s > task.reveal_end_s:
+        return State.EVALUATING
+    free = task.k - len(line.seats) if task.open and line.price_wei is None else 0
+    all_in = not free and line.commits == len(line.seats)
     return State.REVEALING if all_in or head_s > task.commit_end_s else State.AWARDED
 
 
@@ -94,10 +110,14 @@ def task_document(history: TaskHistory, state: State, texts: Texts, head_s: int)
         "parameters": history.task.as_json(),
         "bids": [_bid(entry.event) for entry in history.bids],
         "skipped": [{"agent_id": e.event.agent_id, "reason": e.event.reason} for e in history.skipped],
-        "price_wei": history.awarded.event.price_wei if history.awarded else None,
+        "price_wei": history.price_wei if history.seats else None,
+        "free_seats": 0 if state.is_final else history.free,
         "seats": _seats(history),
         "winner": closed.winner if isinstance(closed, TaskSettled) and closed.winner else None,
         "refund_wei": closed.refund_wei if closed is not None else None,
+        "burnt_wei": closed.burnt_wei if isinstance(closed, TaskSettled) else None,
+        "fee_wei": closed.fee_wei if isinstance(closed, TaskSettled) else None,
+        "evaluated": closed.evaluated if isinstance(closed, TaskSettled) else None,
         "events": [
             {"event": type(e.event).__name__, "block": e.log.block_number, "tx_hash": e.log.tx_hash}
             for e in history.timeline
@@ -120,7 +140,7 @@ def _seats(history: TaskHistory) -> list[dict[str, Any]]:
     closed = history.closed.event if history.closed else None
     results = {r.seat: r for r in closed.results} if isinstance(closed, TaskSettled) else {}
     seats = []
-    for award in history.awarded.event.seats if history.awarded else ():
+    for _, award in history.seats:
         reveal, result = reveals.get(award.seat), results.get(award.seat)
         seats.append(
             {
@@ -131,6 +151,7 @@ def _seats(history: TaskHistory) -> list[dict[str, Any]]:
                 "committed": award.seat in committed,
                 "answer_digest": reveal.answer_digest if reveal else None,
                 "answer": reveal.answer.decode("utf-8", "replace") if reveal and reveal.answer else None,
+                "score_bps": result.score_bps if result else None,
                 "pay_wei": result.pay_wei if result else None,
             }
         )
@@ -148,8 +169,9 @@ def task_lines(history: TaskHistory, state: State, texts: Texts, head_s: int) ->
     turn = next_turn(history, state)
     if turn is not None:
         lines.append(f"next    {turn.who} {turn.does}{_deadline(turn, head_s)}")
+    fee = f", and {format_wei(task.evaluation_fee_wei)} for the evaluator" if task.evaluation_fee_wei else ""
     lines.append(
-        f"escrow  {format_wei(task.escrow_wei)} ({task.k} seats of at most {format_wei(task.ceiling_wei)})"
+        f"escrow  {format_wei(task.escrow_wei)} ({task.k} seats of at most {format_wei(task.ceiling_wei)}{fee})"
     )
     lines.append(
         f"bids    {len(history.bids)}" + (f", {len(history.skipped)} passed over" if history.skipped else "")

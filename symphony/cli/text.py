@@ -11,7 +11,7 @@ from typing import Any
 
 from symphony_chain.units import format_wei
 
-__all__ = ["clean", "format_wei", "jsonable", "short", "table"]
+__all__ = ["clean", "format_amount", "format_wei", "jsonable", "short", "table"]
 
 #: Unicode categories that move the cursor, hide or reorder text: control, format, surrogate, private, unassigned, separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -36,6 +36,11 @@ def short(value: bytes | str, keep: int = 8) -> str:
     """A hash or address by its first `keep` hex digits: 0x12345678…"""
     text = value if isinstance(value, str) else "0x" + value.hex()
     return text if len(text) <= keep + 3 else f"{text[: keep + 2]}…"
+
+
+def format_amount(units: int, token: str) -> str:
+    """An amount of a token: ether for native coins (address zero), bare units of others (their decimals are strangers' words)."""
+    return f"{units} units of {token}" if int(token, 16) else format_wei(units)
 
 
 def jsonable(value: Any) -> Any:

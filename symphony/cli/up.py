@@ -17,6 +17,7 @@ FIRST_TASK = (
 
 @click.command()
 @market_options
+@click.option("--router/--no-router", default=False, show_default=True, help="Run a router too, for tasks to name.")
 @options()
 def up(session: Session, **market: Any) -> None:
     """Run a whole market here until Ctrl-C: chain, contracts, index, API and explorer, agents.
@@ -36,6 +37,7 @@ def up(session: Session, **market: Any) -> None:
                 "market": running.deployment.market,
                 "registry": running.deployment.registry,
                 "deployment": str(running.deployment_path),
+                "router": running.router_address,
                 "agents": running.agent_ids,
             }
             lines = [
@@ -43,6 +45,7 @@ def up(session: Session, **market: Any) -> None:
                 f"chain      {running.devnet.url} ({running.devnet.kind})",
                 f"market     {running.deployment.market}",
                 f"agents     {', '.join(map(str, running.agent_ids))}",
+                *([f"router     {running.router_address}"] if running.router_address else []),
             ]
             out.result(document, lines, f"in another terminal: {FIRST_TASK}")
             spinner.say("running; Ctrl-C ends it")

@@ -50,7 +50,7 @@ def watch_until_final(
 
 
 def _stage(history: TaskHistory, state: State) -> str:
-    seats = len(history.awarded.event.seats) if history.awarded else 0
+    seats = len(history.seats)
     counts = {
         State.OPEN: f"{len(history.bids)} bids",
         State.AWARDED: f"{len(history.commits)} of {seats} committed",

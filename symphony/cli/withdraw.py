@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from symphony.cli.amounts import ETHER
-from symphony.cli.session import Session, options
+from symphony.cli.session import Session, checked_address, options
 from symphony.cli.text import format_wei
 from symphony.cli.writing import send
 from symphony_chain.errors import Conflict
@@ -43,7 +43,7 @@ def _withdraw(session: Session, amount_wei: int | None, to: str | None, yes: boo
             hint="refunds come here when a task closes; agents' pay is claimed with --agent ID",
             have_wei=have_wei,
         )
-    receiver = _address(to) if to else me
+    receiver = checked_address(to) if to else me
     session.confirm(f"Send {format_wei(wanted_wei)} to {receiver}?", yes=yes)
     sent = send(
         session, session.deployment.market, encode_withdraw(me, receiver, wanted_wei), purpose="withdraw"
@@ -78,7 +78,7 @@ def _claim(session: Session, agent_id: int, amount_wei: int | None, to: str | No
             code="withdraw.nothing",
             hint="pay arrives when a task is settled",
         )
-    receiver = _address(to) if to else owner
+    receiver = checked_address(to) if to else owner
     session.confirm(f"Claim {format_wei(pay_wei)} of agent {agent_id} to {receiver}?", yes=yes)
     sent = send(session, session.deployment.market, encode_claim(agent_id, receiver), purpose="claim")
     document = {"agent_id": agent_id, "to": receiver, "amount_wei": pay_wei, **sent}
@@ -98,10 +98,3 @@ def unknown_agent(agent_id: int) -> Exception:
         hint="`symphony agent status` lists the agents of your key",
     )
 
-
-def _address(text: str) -> str:
-    from eth_utils.address import is_address, to_checksum_address
-
-    if not is_address(text) or not text.startswith("0x"):
-        raise click.UsageError(f"{text!r} is not an address")
-    return str(to_checksum_address(text))

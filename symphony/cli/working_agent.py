@@ -29,7 +29,7 @@ def work(session: Session, path: Path) -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-    _log_to_stderr(session)
+    log_to_stderr(session)
     with _started(session, path) as worker:
         document = {
             "agent_id": worker.agent_id,
@@ -66,8 +66,8 @@ def _started(session: Session, path: Path) -> Iterator[Worker]:
             engine.close()
 
 
-def _log_to_stderr(session: Session) -> None:
-    """The worker's log: one JSON object a line."""
+def log_to_stderr(session: Session) -> None:
+    """A service's log: one JSON object a line."""
     if session.flags.quiet:
         return
     handler = logging.StreamHandler(sys.stderr)

@@ -17,6 +17,7 @@ STAGES = {
     "posted": "posted",
     "bids": "bidding",
     "awarded": "thinking",
+    "taken": "thinking",
     "committed": "committing",
     "revealed": "revealing",
 }

@@ -13,7 +13,7 @@ from symphony_chain.units import format_wei
 
 LEAST_ACCURACY = 0.60
 #: What one task's life costs: bids and claims are counted apart, as they are the agents' own affair.
-TASK_STEPS = ("depositAndPost", "post", "award", "commit", "reveal", "settle", "cancel")
+TASK_STEPS = ("post", "award", "take", "commit", "reveal", "settle", "evaluate", "cancel")
 GOOD_ENDS = (State.SETTLED, State.INCONCLUSIVE)
 
 
@@ -73,13 +73,13 @@ def failures(run: Run, report: dict[str, Any]) -> list[str]:
 
 
 def _money(run: Run) -> dict[str, Any]:
-    """Escrow in = pay + refund + burnt, task by task; refunds came back; and what the contract holds = what it owes."""
+    """Escrow in = pay + refund + fee + burnt, task by task; refunds came back; what the contract holds = what the audit says it
+    owes and has burnt.
+    """
     paid = sum(r.outcome.paid_wei for r in run.results)
     refunded = sum(r.outcome.refund_wei for r in run.results)
     burnt = sum(r.outcome.burnt_wei for r in run.results)
-    balanced = all(
-        r.outcome.paid_wei + r.outcome.refund_wei + r.outcome.burnt_wei == run.escrow_wei for r in run.results
-    )
+    balanced = all(r.outcome.spent_wei == run.escrow_wei for r in run.results)
     return {
         "escrowed_wei": str(run.escrow_wei * len(run.results)),
         "paid_wei": str(paid),

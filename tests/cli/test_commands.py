@@ -35,12 +35,13 @@ READS = {
         "block",
         "market",
         "registry",
+        "plans",
+        "terms",
         "held_wei",
-        "burnt_wei",
         "clock_drift_s",
     ],
     "task list": ["tasks", "total"],
-    "task show {task}": ["task_id", "state", "next", "parameters", "bids", "seats", "events", "final"],
+    "task show {task}": ["task_id", "state", "next", "parameters", "bids", "seats", "events", "final", "free_seats", "evaluated"],
     "task explain {task}": [
         "agents",
         "page_matches",
@@ -91,6 +92,10 @@ def test_list_filters(world: World) -> None:
     assert len(settled["tasks"]) == 2 and {t["state"] for t in settled["tasks"]} == {"settled"}
     revealing = invoke("task", "list", "--state", "revealing", "--json", *world.chain).json
     assert [t["task_id"] for t in revealing["tasks"]] == ["0x" + world.scenario.posted[-1].task_id.hex()]
+    # A seat of it is taken and time goes on, but it still is one that others may join, or whose seats were never revealed.
+    half = next(p for p in world.scenario.posted if p.task.open and p is world.scenario.posted[-2])
+    listed = invoke("task", "list", "--json", *world.chain).json["tasks"]
+    assert [(t["state"], t["seats"]) for t in listed if t["task_id"] == "0x" + half.task_id.hex()] == [("awarded", [1])]
     nobody = invoke("task", "list", "--requester", "0x" + "11" * 20, "--json", *world.chain).json
     assert nobody == {"tasks": [], "total": 0}
 

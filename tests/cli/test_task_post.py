@@ -89,8 +89,9 @@ def test_a_whole_task_from_a_keystore(person: Person) -> None:
     assert document["state"] == "settled" and document["answer"] == "3"
     assert len(document["seats"]) == 3 and "awarded" in notes
     task_id = document["task_id"]
-    escrow, paid, back = (int(document[name]) for name in ("escrow_wei", "paid_wei", "refund_wei"))
-    assert escrow == paid + back == 3 * 10**16
+    escrow, paid, back, burnt = (int(document[name]) for name in ("escrow_wei", "paid_wei", "refund_wei", "burnt_wei"))
+    assert escrow == paid + back + burnt == 3 * 10**16
+    assert burnt > 0, "dear enough to move scores"
 
     shown = invoke("task", "show", task_id[:10], "--json", *person.chain)
     assert shown.code == 0
@@ -202,3 +203,50 @@ def test_a_task_that_nobody_wants_comes_back(person: Person) -> None:
     )  # fmt: skip
     assert code == 0, document
     assert document["state"] == "cancelled" and document["refund_wei"] == document["escrow_wei"]
+
+
+def test_an_evaluator_scores_the_seats(person: Person) -> None:
+    world, now_s = person.scenario, person.rpc.head().timestamp
+    fee_wei = 10**12
+    posted = world.post(
+        bid_end_s=now_s + 1_200, commit_end_s=now_s + 2_400, reveal_window_s=1_200,
+        evaluator=person.address, evaluation_window_s=1_200, evaluation_fee_wei=fee_wei,
+    )  # fmt: skip
+    world.seat_all(posted)
+    world.commit(posted, ["a", "a", "b"])
+    task_id = "0x" + posted.task_id.hex()
+    scores = ("task", "evaluate", task_id, "--yes", "--json")
+    early = invoke(*scores, "--scores", "1,2,3", *person.options)
+    assert early.code == 4 and early.json["error"]["code"] == "contract.Pending"
+    world.reveal(posted, [0, 1, 2])
+    due = invoke("task", "show", task_id, "--json", *person.chain).json["next"]
+    assert person.address in due["who"] and due["until_s"] == posted.task.evaluation_end_s
+    assert invoke(*scores, "--scores", "1,2", *person.options).error["code"] == "task.scores"
+    assert invoke(*scores, "--scores", "1,2,10001", *person.options).error["code"] == "usage"
+    stranger = invoke(*scores, "--scores", "1,2,3", *person.chain, "--from", "devnet:1")
+    assert stranger.code == 4 and stranger.error["code"] == "task.not_evaluator"
+    done = invoke(*scores, "--scores", "9000,8000,0", *person.options)
+    assert done.code == 0 and done.json["state"] == "settled" and int(done.json["fee_wei"]) == fee_wei
+    shown = invoke("task", "show", task_id, "--json", *person.chain).json
+    assert shown["evaluated"] and [seat["score_bps"] for seat in shown["seats"]] == [9_000, 8_000, 0]
+    again = invoke(*scores, "--scores", "9000,8000,0", *person.options)
+    assert again.code == 4 and again.error["code"] == "contract.WrongState"
+
+
+def test_a_free_seat_says_who_may_take_it(person: Person) -> None:
+    world, now_s = person.scenario, person.rpc.head().timestamp
+    posted = world.post(open=True, k=2, bid_end_s=now_s + 60, commit_end_s=now_s + 9_000)
+    world.warp(posted.task.bid_end_s + 1)
+    task_id = "0x" + posted.task_id.hex()
+
+    def shown() -> dict[str, Any]:
+        return invoke("task", "show", task_id, "--json", *person.chain).json
+
+    free = shown()
+    assert free["state"] == "free" and free["free_seats"] == 2 and "takes a seat" in free["next"]["does"]
+    world.take(posted, world.agents[0])
+    half = shown()
+    assert half["state"] == "awarded" and half["free_seats"] == 1 and len(half["seats"]) == 1
+    assert half["next"]["who"] == "seats 0, 1 more may be taken" and int(half["price_wei"]) == posted.task.ceiling_wei
+    cancel = invoke("task", "cancel", task_id, "--yes", "--json", *person.options)
+    assert cancel.code == 4 and cancel.error["code"] == "task.not_cancellable"

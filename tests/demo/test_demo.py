@@ -69,7 +69,7 @@ def test_the_main_job_on_the_embedded_chain(tmp_path: Path) -> None:
         assert len(command.alive()) >= 7, "chain, index, API, three agents, and the command"
         report = check_honest(command, 4)
     assert report["devnet"] == "pyevm" and report["explorer"] == state["api_url"]
-    assert {"award", "bid", "commit", "depositAndPost", "reveal", "settle", "claim"} <= set(report["gas_per_step"])
+    assert {"award", "bid", "commit", "post", "reveal", "settle", "claim"} <= set(report["gas_per_step"])
     assert "4/4" in command.err and "4 tasks, 3 seats each" in command.err
     assert not (tmp_path / ".symphony" / "demo" / "run.json").exists()
 
@@ -128,3 +128,18 @@ def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
         assert first.gone(), "a killed command leaves no orphans"
     with Command(tmp_path, "demo", "--tasks", "nothing.json", "--json") as third:
         assert third.wait() == 3 and third.error()["hint"], "the folder is free again; the file is missing"
+
+
+def test_a_market_with_a_router(tmp_path: Path) -> None:
+    """The router is a process like the others: it has gas money, and the market ends with an error if it ends."""
+    with Command(tmp_path, "up", "--devnet", "pyevm", "--agents", 1, "--router", "--json") as command:
+        document = command.document()
+        state = json.loads((tmp_path / ".symphony" / "run.json").read_text())
+        assert document["router"] == state["router"]
+        with Rpc(document["rpc_url"]) as rpc:
+            assert rpc.get_balance(document["router"]) > 0
+        said = json.loads((tmp_path / ".symphony" / "logs" / "router.log").read_text().splitlines()[0])
+        os.kill(said["pid"], 9)
+        assert command.wait() == 1
+        assert command.gone()
+    assert "router was ended by SIGKILL" in command.err or "router ended" in command.err

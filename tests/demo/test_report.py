@@ -42,9 +42,10 @@ def test_figures() -> None:
     assert report["families"]["products"] == {"tasks": 1, "vote": 1.0, "seat": 0.6667}
     assert report["wall_s"] == report["thinking_s"] + report["chain_s"] + report["orchestration_s"]
     assert report["first_answer_s"] == 4.0
-    assert report["payouts_wei"] == {"1": "1920", "2": "1920", "3": "480"}
+    assert report["payouts_wei"] == {"1": "1916", "2": "1916", "3": "476"}
     money = {name: int(wei) for name, wei in report["money"].items() if name.endswith("_wei")}
     assert money["escrowed_wei"] == money["paid_wei"] + money["refunded_wei"] + money["burnt_wei"] == 4 * ESCROW_WEI
+    assert money["burnt_wei"] == 12, "the score burn of twelve seats"
     json.dumps(report)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from hypothesis import HealthCheck, settings
 
 from agent_runtime.bidding import BidPolicy
 from agent_runtime.config import EngineConfig, WorkerConfig
@@ -26,6 +27,8 @@ from symphony_chain.rpc import Rpc
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 BLOCK_TIME_S = 0.2
 PASSWORD = "correct horse battery"
 ETHER = 10**18

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
+from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
 from agent_runtime.config import WorkerConfig
 from agent_runtime.engines.protocol import Engine
 from agent_runtime.worker import Worker
+from symphony_chain.abi import MARKET, REGISTRY, signatures
 from symphony_chain.deploy import Deployment
+from symphony_chain.events import decode
 from symphony_chain.keys import Keystore
 from symphony_chain.rpc import Rpc
 from tests.runtime.conftest import PASSWORD
@@ -19,7 +22,15 @@ from tests.runtime.conftest import PASSWORD
 def keys_of(config: WorkerConfig) -> tuple[LocalAccount, LocalAccount]:
     """Owner and operator of a test worker."""
     keystore = Keystore(config.keystore_dir)
-    return keystore.unlock("owner", PASSWORD), keystore.unlock("operator", PASSWORD)
+    return keystore.unlock(config.owner, PASSWORD), keystore.unlock(config.operator, PASSWORD)
+
+
+def events_of(rpc: Rpc, deployment: Deployment, kind: type, **wanted: object) -> list[Any]:
+    """Every event of a kind on the chain with these values."""
+    hashes = [s.hash for contract in (MARKET, REGISTRY) for s in signatures(contract, "event") if s.name == kind.__name__]
+    logs = rpc.get_logs(from_block=0, address=[deployment.market, deployment.registry], topics=[hashes])
+    events = [decode(log) for log in logs]
+    return [e for e in events if all(getattr(e, name) == value for name, value in wanted.items())]
 
 
 class RunningWorker:

@@ -32,6 +32,13 @@ DECLARED = pack_word({7: 9_000})
 STANDING = Standing(DECLARED, {}, 0, 0, 0.0)
 EFFORT = Effort(1_000, 2.0)
 POLICY = BidPolicy()
+COIN = "0x" + "11" * 20
+
+
+def price(task=TASK, effort=EFFORT, load: int = 0, policy=POLICY) -> int:
+    found = ask_wei(task, effort, replace(STANDING, load=load), policy)
+    assert found is not None
+    return found
 
 
 def test_an_offer() -> None:
@@ -43,8 +50,8 @@ def test_an_offer() -> None:
     ("reason", "task", "standing", "effort", "now"),
     [
         (Reason.KIND_UNSUPPORTED, replace(TASK, kind=1), STANDING, EFFORT, NOW),
-        (Reason.KIND_UNSUPPORTED, replace(TASK, evaluator="0x" + "11" * 20), STANDING, EFFORT, NOW),
-        (Reason.KIND_UNSUPPORTED, replace(TASK, token="0x" + "11" * 20), STANDING, EFFORT, NOW),
+        (Reason.KIND_UNSUPPORTED, replace(TASK, kind=3), STANDING, EFFORT, NOW),
+        (Reason.TOKEN_UNSUPPORTED, replace(TASK, token=COIN), STANDING, EFFORT, NOW),
         (Reason.PAGE_UNKNOWN, TASK, replace(STANDING, declared=None), EFFORT, NOW),
         (Reason.MATCH_LOW, replace(TASK, min_match_bps=9_001), STANDING, EFFORT, NOW),
         (Reason.MATCH_LOW, TASK, replace(STANDING, declared=pack_word({3: 9_000})), EFFORT, NOW),
@@ -54,7 +61,11 @@ def test_an_offer() -> None:
         (Reason.TOO_LATE, TASK, replace(STANDING, queue_s=100.0), EFFORT, NOW),
         (Reason.BUSY, TASK, replace(STANDING, load=32), EFFORT, NOW),
         (Reason.BOND_UNFUNDED, replace(TASK, bond_wei=1), STANDING, EFFORT, NOW),
+        (Reason.TOO_LATE, replace(TASK, open=True), STANDING, Effort(1_000, 70.0), TASK.bid_end_s + 1),
         (Reason.PRICE_LOW, replace(TASK, ceiling_wei=1_100 * 10**9 - 1), STANDING, EFFORT, NOW),
+        (Reason.PRICE_LOW, replace(TASK, ceiling_wei=1_100 * 10**9, shared_bps=1), STANDING, EFFORT, NOW),
+        (Reason.PRICE_LOW, replace(TASK, ceiling_wei=1_100 * 10**9), replace(STANDING, burn_bps=1), EFFORT, NOW),
+        (Reason.PRICE_LOW, replace(TASK, shared_bps=10_000), STANDING, EFFORT, NOW),
     ],
 )
 def test_refusals(reason: Reason, task, standing, effort, now: int) -> None:
@@ -69,10 +80,37 @@ def test_what_the_chain_tells_is_refused_before_anything_is_fetched() -> None:
 
 
 def test_the_price_rises_with_load_and_has_a_floor() -> None:
-    prices = [ask_wei(EFFORT, load, POLICY) for load in range(POLICY.max_seats + 1)]
+    prices = [price(load=load) for load in range(POLICY.max_seats + 1)]
     assert prices == sorted(prices) and prices[-1] == prices[0] * 3 // 2
-    assert ask_wei(EFFORT, 0, replace(POLICY, floor_wei=10**18)) == 10**18
-    assert ask_wei(Effort(1, 0.1), 0, replace(POLICY, wei_per_token=1)) == 2, "rounded up"
+    assert price(policy=replace(POLICY, floor_wei=10**18)) == 10**18
+    assert price(effort=Effort(1, 0.1), policy=replace(POLICY, wei_per_token=1)) == 2, "rounded up"
+
+
+def test_what_pool_and_burn_take_is_asked_on_top() -> None:
+    """The agent keeps what it wants of the price: after a burn of 1 % and a share of 20 %, at least the cost."""
+    task = replace(TASK, shared_bps=2_000)
+    asked = ask_wei(task, EFFORT, replace(STANDING, burn_bps=100), POLICY)
+    assert asked is not None
+    after_burn = asked - asked * 100 // 10_000
+    assert 0 <= after_burn - after_burn * 2_000 // 10_000 - 1_100 * 10**9 <= 2
+    assert ask_wei(replace(TASK, shared_bps=10_000), EFFORT, STANDING, POLICY) is None
+
+
+def test_an_erc20_is_served_at_its_own_rate() -> None:
+    policy = replace(POLICY, rates={COIN: 7}, floor_wei=10**18)
+    offer = decide(replace(TASK, token=COIN), EFFORT, STANDING, NOW, policy)
+    assert isinstance(offer, Offer) and offer.price_wei == 1_000 * 7 * 11 // 10, "the floor is one of native coins"
+
+
+def test_evaluated_and_shared_tasks_are_served() -> None:
+    task = replace(TASK, evaluator=COIN, evaluation_window_s=60, shared_bps=500)
+    assert isinstance(decide(task, EFFORT, STANDING, NOW, POLICY), Offer)
+
+
+def test_a_free_seat_is_taken_at_the_ceiling() -> None:
+    task = replace(TASK, open=True)
+    offer = decide(task, EFFORT, STANDING, task.bid_end_s + 1, POLICY)
+    assert isinstance(offer, Offer) and offer.price_wei == task.ceiling_wei
 
 
 def test_confidence_moves_from_the_prior_to_what_was_scored() -> None:

@@ -15,7 +15,7 @@ from agent_runtime.task_request import build
 from symphony_chain import events as ev
 from symphony_chain.rpc import Block, Rpc
 from symphony_chain.skills import pack_word
-from symphony_chain.types import SeatAward, SeatResult, Skip, State
+from symphony_chain.types import NATIVE, SeatAward, SeatResult, Skip, State
 from tests.runtime.conftest import Buyer, ConfigFor, eventually, question
 from tests.runtime.people import RunningWorker
 from tests.runtime.scripted import ScriptedEngine, add_up
@@ -37,7 +37,7 @@ def bid(agent_id: int, price_wei: int = 100) -> ev.BidPosted:
 LIFE: list[list[ev.Event]] = [
     [ev.Transfer("0x" + "0" * 40, A, 1), ev.CapabilitiesDeclared(1, PAGE, pack_word({7: 9_000})), ev.AgentWalletChanged(1, C)],
     [ev.Transfer("0x" + "0" * 40, B, 2), ev.CapabilitiesDeclared(2, PAGE, pack_word({7: 5_000}))],
-    [ev.TaskPosted(ID, A, TASK)],
+    [ev.TaskPosted(ID, A, TASK.escrow_wei, TASK)],
     [bid(1), bid(2)],
     [ev.TaskAwarded(ID, 100, 0, (SeatAward(0, 1, C, 25), SeatAward(1, 2, B, 25)))],
     [ev.AnswerCommitted(ID, 1, 0, b"c" * 32)],
@@ -51,12 +51,17 @@ LIFE: list[list[ev.Event]] = [
             b"x" * 26,
             50,
             50,
-            0,
-            0,
-            (SeatResult(0, 1, 10_000, True, True, 100, 0, 77), SeatResult(1, 2, 10_000, True, True, 100, 0, 88)),
+            evaluated=False,
+            refund_wei=0,
+            burnt_wei=0,
+            fee_wei=0,
+            results=(
+                SeatResult(0, 1, 10_000, 25, 100, True, True, True, 77),
+                SeatResult(1, 2, 10_000, 25, 100, True, True, True, 88),
+            ),
         )
     ],
-    [ev.PayClaimed(1, A, A, 100)],
+    [ev.PayClaimed(1, NATIVE, A, 100), ev.AgentFunded(1, NATIVE, 5, A), ev.AgentFunded(1, NATIVE, 5, B)],
 ]
 
 
@@ -97,10 +102,55 @@ def test_states_as_time_and_events_go() -> None:
     assert view(4).may_settle_at(bids_over) and view(8).may_settle_at(TASK.reveal_end_s + 1)
 
 
+def test_free_seats_are_taken_until_the_commits_end() -> None:
+    """An open task past its bidding: seats come one by one, and reveals wait for the last of them."""
+    task = replace(TASK, open=True)
+    bids_over, late = task.bid_end_s + 1, task.commit_end_s + 1
+    book = grown(2)
+    book.apply(block(2), [ev.TaskPosted(ID, A, task.escrow_wei, task)])
+    view = book.task(ID)
+    assert view is not None and view.free_at(task.bid_end_s) == 0 and view.free_at(bids_over) == 2
+    assert [view.state_at(s) for s in (task.bid_end_s, bids_over, late)] == [State.OPEN, State.FREE, State.UNAWARDED]
+    assert not view.may_settle_at(bids_over) and view.may_settle_at(late)
+    book.apply(block(3), [ev.SeatTaken(ID, 1, SeatAward(0, 1, C, 25)), ev.AnswerCommitted(ID, 1, 0, b"c" * 32)])
+    view = book.task(ID)
+    assert view is not None and view.seat_of(1) == 0 and view.seat_of(2) is None
+    assert (view.free_at(bids_over), view.free_at(late), view.price_wei) == (1, 0, task.ceiling_wei)
+    assert view.state_at(bids_over) is State.AWARDED, "all seated have committed, but one more may come"
+    assert view.state_at(late) is State.REVEALING and not view.may_settle_at(late)
+    book.apply(block(4), [ev.SeatTaken(ID, 2, SeatAward(1, 2, B, 25)), ev.AnswerCommitted(ID, 2, 1, b"d" * 32)])
+    view = book.task(ID)
+    assert view is not None and view.free_at(bids_over) == 0 and view.state_at(bids_over) is State.REVEALING
+
+
+def test_an_award_closes_the_free_seats() -> None:
+    book = grown(2)
+    task = replace(TASK, open=True)
+    book.apply(block(2), [ev.TaskPosted(ID, A, task.escrow_wei, task), bid(1)])
+    book.apply(block(3), [ev.TaskAwarded(ID, 100, 0, (SeatAward(0, 1, C, 25),))])
+    view = book.task(ID)
+    assert view is not None and view.free_at(task.bid_end_s + 1) == 0 and view.price_wei == 100
+
+
+def test_an_evaluator_is_waited_for() -> None:
+    task = replace(TASK, evaluator=C, evaluation_window_s=30)
+    posted: list[list[ev.Event]] = [*LIFE[:2], [ev.TaskPosted(ID, A, task.escrow_wei, task)], *LIFE[3:]]
+    book = ChainBook()
+    for number, events in enumerate(posted[:9]):
+        book.apply(block(number), events)
+    view = book.task(ID)
+    assert view is not None
+    early, reveals_over, over = 1_010, task.reveal_end_s + 1, task.evaluation_end_s + 1
+    assert [view.state_at(s) for s in (early, reveals_over, over)] == [State.REVEALING, State.EVALUATING, State.CLOSING]
+    assert [view.may_settle_at(s) for s in (early, reveals_over, over)] == [False, False, True]
+    assert [view.may_evaluate_at(s) for s in (early, reveals_over, over)] == [True, True, False]
+
+
 def test_agents_learn_from_settlements() -> None:
     agent = grown(len(LIFE)).agent(1)
     assert agent is not None and agent.operator == C and agent.owner == A
-    assert (agent.seats, agent.no_shows, agent.claims, agent.earned[PAGE]) == (1, 0, 1, 77)
+    assert (agent.seats, agent.no_shows, agent.claims, agent.earned[PAGE]) == (1, 0, {NATIVE: 1}, 77)
+    assert agent.fundings == 1, "what strangers give is not the owner's"
     assert agent.scores[(PAGE, 7)] == (10_000, 10_000 * 10_000)
 
 
@@ -113,7 +163,7 @@ def test_pruning_forgets_closed_tasks_and_keeps_agents() -> None:
     assert book.task(ID) is None and sorted(book.agents(), key=lambda a: a.agent_id) == before
     book.rollback(9, block(9))
     agent = book.agent(1)
-    assert agent is not None and agent.claims == 0
+    assert agent is not None and agent.claims == {}
 
 
 def test_a_version_that_is_final_is_never_undone() -> None:

@@ -13,19 +13,26 @@ from eth_account.signers.local import LocalAccount
 
 from agent_runtime.faults import FAULT_POINTS, WRITES
 from agent_runtime.slashing_protection import ProtectionDb
-from symphony_chain.abi import MARKET, REGISTRY, signatures
 from symphony_chain.deploy import Deployment
-from symphony_chain.events import AnswerCommitted, AnswerRevealed, PayClaimed, Transfer, decode
+from symphony_chain.events import (
+    AgentFunded,
+    AnswerCommitted,
+    AnswerRevealed,
+    PayClaimed,
+    SeatTaken,
+    Transfer,
+)
 from symphony_chain.market import MarketClient
 from symphony_chain.rpc import Rpc
 from symphony_chain.signing import derive_salt
 from symphony_chain.types import State
-from tests.runtime.conftest import Buyer, ConfigFor, eventually, question
-from tests.runtime.people import keys_of
+from tests.runtime.conftest import Buyer, ConfigFor, eventually, jump, question
+from tests.runtime.people import events_of, keys_of
 from tests.runtime.processes import WorkerProcess, Zygote
 
 #: Passed before the worker is ready, so before there is a task.
 BEFORE_READY = ("topup", "register", "registration", "wallet", "declare", "set_file")
+FLOAT_WEI = 10**15
 
 
 def test_registry_is_wide_enough() -> None:
@@ -45,21 +52,31 @@ def test_crash(
     point: str, buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment, zygote: Zygote
 ) -> None:
     buyer.requester.settle_grace_blocks = 10**6  # the worker alone settles here
-    config = config_for("crash")
+    write = point.split(".")[0]
+    float_wei = FLOAT_WEI if write == "fund" else 0
+    config = config_for("crash", bond_float_wei=float_wei)
     owner, operator = keys_of(config)
-    request = question(k=1, bid_window_s=400, commit_window_s=400, reveal_window_s=400, linger_s=0)
+    windows = {"bid_window_s": 400, "commit_window_s": 400, "reveal_window_s": 400}
+    request = question(k=1, linger_s=0, bond_wei=float_wei // 2, open=write == "take", **windows)
     with WorkerProcess(config, zygote) as worker, ThreadPoolExecutor(1) as pool:
-        if point.startswith("declare."):
+        if write == "declare":
             worker.start()  # registering declares at once; only a changed mind declares again
             worker.wait_ready()
             assert worker.stop() == 0
             worker.config = replace(config, skills={"arithmetic_word_problems": 8_000})
         worker.start(fault=point)
-        if point.split(".")[0] in BEFORE_READY:
+        if write in BEFORE_READY:
             worker.wait_killed()
             worker.start()
             worker.wait_ready()
             posted = buyer.requester.post(request, point)
+            outcome = buyer.requester.drive(posted)
+        elif write == "take":
+            worker.wait_ready()
+            posted = buyer.requester.post(request, point)
+            jump(rpc, 401)  # nobody awards
+            worker.wait_killed()
+            worker.start()
             outcome = buyer.requester.drive(posted)
         else:
             worker.wait_ready()
@@ -70,24 +87,27 @@ def test_crash(
             outcome = driven.result()
         assert outcome.state is State.SETTLED and outcome.answer == "42"
         agent_id = outcome.seats[0].agent_id
-        claimed = partial(_events, rpc, deployment, PayClaimed, agent_id=agent_id)
+        claimed = partial(events_of, rpc, deployment, PayClaimed, agent_id=agent_id)
         eventually(claimed, what="the claim")
         worker.wait_ready()
         assert worker.stop() == 0
         assert worker.alive() == []
 
     _check_one_commit(rpc, deployment, posted.task_id, config, operator)
-    assert len(_events(rpc, deployment, Transfer, to=owner.address)) == 1, "one agent was registered"
-    assert [claim.amount_wei for claim in claimed()] == [outcome.price_wei], "pay was claimed once, in full"
+    assert len(events_of(rpc, deployment, Transfer, to=owner.address)) == 1, "one agent was registered"
+    assert len(events_of(rpc, deployment, SeatTaken, task_id=posted.task_id)) == (write == "take")
+    assert [claim.amount_wei for claim in claimed()] == [outcome.price_wei + float_wei], "pay was claimed once, in full"
     assert claimed()[0].to == owner.address
     market = MarketClient(rpc, deployment.market)
-    assert market.account(agent_id).accrued_wei == 0
+    funded = [event.amount_wei for event in events_of(rpc, deployment, AgentFunded, agent_id=agent_id)]
+    assert set(funded) <= {float_wei} and sum(funded) == market.account(agent_id).accrued_wei + float_wei
+    assert len(funded) in ((1, 2) if float_wei else (0,)), "once before the claim, and perhaps once after it"
     assert market.balance(buyer.account.address) == posted.task.escrow_wei - outcome.price_wei == outcome.refund_wei
 
 
 def _check_one_commit(rpc: Rpc, deployment: Deployment, task_id: bytes, config, operator: LocalAccount) -> None:
-    commits = _events(rpc, deployment, AnswerCommitted, task_id=task_id)
-    reveals = _events(rpc, deployment, AnswerRevealed, task_id=task_id)
+    commits = events_of(rpc, deployment, AnswerCommitted, task_id=task_id)
+    reveals = events_of(rpc, deployment, AnswerRevealed, task_id=task_id)
     assert len(commits) == 1 and len(reveals) == 1
     folder = config.protection_folder
     with ProtectionDb(folder, deployment, operator.address, clock=time.time) as protection:
@@ -96,10 +116,3 @@ def _check_one_commit(rpc: Rpc, deployment: Deployment, task_id: bytes, config, 
     assert opening.salt == reveals[0].salt == derive_salt(bytes(operator.key), task_id)
     assert opening.evidence_digest == reveals[0].evidence_digest
 
-
-def _events(rpc: Rpc, deployment: Deployment, kind: type, **wanted: object) -> list:
-    """Every event of a kind on the chain with these values."""
-    hashes = [s.hash for contract in (MARKET, REGISTRY) for s in signatures(contract, "event") if s.name == kind.__name__]
-    logs = rpc.get_logs(from_block=0, address=[deployment.market, deployment.registry], topics=[hashes])
-    events = [decode(log) for log in logs]
-    return [e for e in events if all(getattr(e, name) == value for name, value in wanted.items())]

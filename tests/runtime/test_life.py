@@ -58,7 +58,7 @@ def test_settled(buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Depl
 
 
 def _money_adds_up(buyer: Buyer, outcome, posted, rpc: Rpc, deployment: Deployment) -> None:
-    assert outcome.paid_wei + outcome.refund_wei == posted.task.escrow_wei
+    assert outcome.spent_wei == posted.task.escrow_wei
     market = MarketClient(rpc, deployment.market)
     assert market.balance(buyer.account.address) == outcome.refund_wei
     assert buyer.requester.withdraw() == outcome.refund_wei

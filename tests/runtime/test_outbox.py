@@ -40,7 +40,7 @@ def test_a_late_receipt_does_not_send_twice(
     waits: bool, rpc: Rpc, bank: Bank, deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = bank.person()
-    data = encode_deposit(account.address)
+    data = encode_deposit(account.address, 7)
     # However slow this machine is, the blocks that fall while the node is blind must not count as proof of loss.
     monkeypatch.setattr(tx, "DROP_DEPTH_BLOCKS", 10**6)
     with ForgetfulRpc(rpc.url) as slow, TxJournal(tmp_path / "tx.sqlite") as journal:
@@ -77,7 +77,7 @@ def test_a_write_that_came_too_early_is_sent_again(
         assert rpc.get_nonce(relayer.address) == 1
         with TxJournal(tmp_path / "owner.sqlite") as other:
             deposit = TxSender(rpc, owner, other).send(
-                deployment.market, encode_deposit(relayer.address), value_wei=7, idempotency_key="d"
+                deployment.market, encode_deposit(relayer.address, 7), value_wei=7, idempotency_key="d"
             )
         deposit.expect_mined()
         eventually(lambda: _write(outbox, rpc, deployment, data).status == "mined", what="the withdrawal")
@@ -92,7 +92,7 @@ def _write(outbox: Outbox, rpc: Rpc, deployment: Deployment, data: bytes) -> Wri
 
 def test_a_restarted_process_finds_its_write(rpc: Rpc, bank: Bank, deployment: Deployment, tmp_path: Path) -> None:
     account = bank.person()
-    data = encode_deposit(account.address)
+    data = encode_deposit(account.address, 7)
     for _ in range(2):
         with TxJournal(tmp_path / "tx.sqlite") as journal:
             outbox = Outbox(lambda fault: TxSender(rpc, account, journal), deployment)  # noqa: B023

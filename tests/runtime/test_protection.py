@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from agent_runtime.errors import Doppelganger, DoubleCommit, ProtectionFailed, ProtectionLocked
 from agent_runtime.slashing_protection import Opening, ProtectionDb
-from symphony_chain.deploy import Deployment
+from symphony_chain.deploy import CONTRACT_NAMES, Deployment
 
 OPERATOR = "0x" + "11" * 20
-HERE = Deployment(31337, "0x" + "aa" * 32, "0x" + "22" * 20, "0x" + "33" * 20, 0)
+HERE = Deployment(31337, "0x" + "aa" * 32, 0, **{name: f"0x{i:040x}" for i, name in enumerate(CONTRACT_NAMES, 1)})
 OPENING = Opening(b"t" * 32, 0, 7, b"42", b"d" * 32, b"e" * 32, b"s" * 32)
 
 
