@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from fastapi import FastAPI
 
 from api import problems
+from api.drafts import Drafts
 from api.events import Hub
 from api.explorer import install_explorer
 from api.index_reader import IndexReader
@@ -21,10 +22,11 @@ from api.orders import OrderRelay, open_sender
 from api.reader import Reader
 from api.relay import TxRelay
 from api.relay_journal import RelayJournal
-from api.routes import agents, chain, ops, tasks, writes
+from api.routes import accounts, agents, chain, ops, tasks, writes
 from api.services import Services
 from api.settings import ApiSettings
 from api.texts import Texts
+from api.tokens import Tokens
 from symphony_chain.content.gateway import gateway_app
 from symphony_chain.content.store import ContentStore
 from symphony_chain.deploy import Deployment
@@ -63,7 +65,7 @@ def create_app(
     )
     app.state.services = parts
     problems.install(app)
-    for module in (tasks, agents, chain, ops, writes):
+    for module in (tasks, agents, accounts, chain, ops, writes):
         app.include_router(module.router)
     install_explorer(app)
     _mount_gateway(app, parts)
@@ -86,6 +88,7 @@ def _services(
     store = ContentStore(settings.content_dir, max_bytes=settings.max_content_bytes, clock=clock)
     index = reader or IndexReader(settings.db_url, deployment)
     journal = RelayJournal(settings.relay_journal, deployment.genesis)
+    orders = _orders(settings, deployment, node)
     return Services(
         settings=settings,
         deployment=deployment,
@@ -93,9 +96,11 @@ def _services(
         rpc=node,
         store=store,
         texts=Texts(store),
+        tokens=Tokens(node, monotonic),
         hub=Hub(index, poll_s=settings.poll_s),
         relay=TxRelay(node, deployment, journal, clock),
-        orders=_orders(settings, deployment, node),
+        orders=orders,
+        drafts=Drafts(node, deployment, orders.offered),
         limiter=RateLimiter(settings.write_rate_per_s, settings.write_burst, monotonic),
         metrics=Metrics(),
         clock=clock,

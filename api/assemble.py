@@ -10,15 +10,27 @@ from typing import Any
 
 from api.explain import explain
 from api.reader import TaskFacts
-from api.schema.task import AnswerVote, Commit, Deadline, Money, Payout, Reveal, Seat, TaskDetail, Vote
+from api.schema.task import (
+    AnswerVote,
+    Commit,
+    Deadline,
+    Money,
+    Payout,
+    Reveal,
+    Seat,
+    TaskDetail,
+    TaskReceipt,
+    Vote,
+)
 from api.texts import Texts
 from symphony_chain.content.cid import Cid
 from symphony_chain.content.errors import MalformedCid
 from symphony_chain.model.tally import ANSWER_BYTES, tally
 from symphony_chain.model.tally import Vote as SeatVote
 from symphony_chain.skills import FULL_SCALE
+from symphony_chain.types import Receipt, SeatResult
 
-_DEADLINES = {"bid_end": "Bids", "commit_end": "Commits", "reveal_end": "Reveals"}
+_DEADLINES = {"bid_end": "Bids", "commit_end": "Commits", "reveal_end": "Reveals", "evaluation_end": "Scores"}
 
 
 def digest_of(text: str) -> bytes:
@@ -44,7 +56,7 @@ def vote_of(facts: TaskFacts) -> Vote | None:
         return None
     record = facts.record
     votes = [SeatVote(seat.weight, _counted(seat)) for seat in facts.seats]
-    result = tally(digest_of(record.id), votes, record.quorum_bps)
+    result = tally(digest_of(record.id), votes, record.quorum_bps, facts.task.min_seats)
     groups: dict[bytes, list[Seat]] = {}
     for seat, vote in zip(facts.seats, votes, strict=True):
         if vote.answer is not None:
@@ -94,18 +106,22 @@ def money_of(facts: TaskFacts) -> Money:
         refunded_wei = closing.refund_wei
     else:
         refunded_wei = escrow_wei if record.state == "cancelled" else 0
-    burnt_wei = closing.burnt_wei if closing else 0
+    no_shows = sum(seat.no_show for seat in facts.seats) if closing else 0
     closed = closing is not None or record.state == "cancelled"
     return Money(
         block=record.block,
         finality=record.finality,
+        token=facts.task.token,
         escrow_wei=escrow_wei,
         price_wei=record.price_wei,
         held_wei=0 if closed else escrow_wei - facts.returned_wei,
         returned_wei=facts.returned_wei,
         paid_wei=paid_wei,
+        shared_wei=sum(payout.shared_wei for payout in payouts),
+        fee_wei=closing.fee_wei if closing else 0,
         refunded_wei=refunded_wei,
-        burnt_wei=burnt_wei,
+        burnt_wei=closing.burnt_wei if closing else 0,
+        lost_bonds_wei=facts.task.bond_wei * no_shows,
         payouts=tuple(payouts),
     )
 
@@ -115,6 +131,7 @@ def _payout(seat: Seat) -> Payout:
         seat=seat.seat,
         agent_id=seat.agent_id,
         pay_wei=seat.pay_wei or 0,
+        shared_wei=seat.shared_wei or 0,
         bond_returned_wei=seat.bond_returned_wei or 0,
         score_bps=seat.score_bps or 0,
     )
@@ -156,13 +173,52 @@ def reveals_of(facts: TaskFacts) -> list[Reveal]:
 
 
 def deadlines_of(facts: TaskFacts, now_s: int) -> list[Deadline]:
-    """The three limits of a task; `now_s` is the indexed head's timestamp."""
+    """The limits of a task, the evaluator's only where one is named; `now_s` is the indexed head's timestamp."""
     record = facts.record
-    times = (record.bid_end_s, record.commit_end_s, record.reveal_end_s)
+    times = [record.bid_end_s, record.commit_end_s, record.reveal_end_s]
+    if facts.task.evaluation_window_s:
+        times.append(record.evaluation_end_s)
     return [
         Deadline.model_validate({"name": name, "label": label, "at_s": at_s, "passed": now_s > at_s})
-        for (name, label), at_s in zip(_DEADLINES.items(), times, strict=True)
+        for (name, label), at_s in zip(_DEADLINES.items(), times, strict=False)
     ]
+
+
+def receipt_of(facts: TaskFacts) -> TaskReceipt | None:
+    """The receipt of a task that was closed with seats: what other contracts take as proof."""
+    if facts.closing is None or not facts.seats:
+        return None
+    receipt = Receipt(facts.task, facts.closing.winner, tuple(_result(seat) for seat in facts.seats))
+    words, winner, results = receipt.as_tuple()
+    return TaskReceipt(
+        block=facts.record.block,
+        finality=facts.record.finality,
+        task_id=facts.record.id,
+        outcome=facts.record.state,
+        task=tuple(_word(word) for word in words),
+        winner=_word(winner),
+        results=tuple(_word(word) for word in results),
+        digest="0x" + receipt.digest().hex(),
+    )
+
+
+def _result(seat: Seat) -> SeatResult:
+    """A closed seat as the contract packs it."""
+    return SeatResult(
+        seat=seat.seat,
+        agent_id=seat.agent_id,
+        score_bps=seat.score_bps or 0,
+        weight=seat.weight,
+        pay_wei=seat.pay_wei or 0,
+        revealed=seat.answer_digest is not None,
+        scored=bool(seat.scored),
+        won=bool(seat.won),
+        earned=int(seat.earned or "0x0", 16),
+    )
+
+
+def _word(value: int | bytes) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else f"0x{value:064x}"
 
 
 def detail_of(facts: TaskFacts, texts: Texts, now_s: int) -> TaskDetail:
@@ -182,6 +238,9 @@ def detail_of(facts: TaskFacts, texts: Texts, now_s: int) -> TaskDetail:
         "vote": vote_of(facts),
         "explain": explain(facts),
         "money": money_of(facts),
+        "evaluated": facts.closing.evaluated if facts.closing else None,
+        "children": facts.children,
+        "receipt": receipt_of(facts),
         "deadlines": deadlines_of(facts, now_s),
         "timeline": facts.timeline,
     }

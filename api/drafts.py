@@ -1,74 +1,201 @@
-"""Makes a task ready to be signed: hosts its header and body, fills in times, gives order and transaction. Signs nothing."""
+"""Makes tasks, claims and withdrawals ready to be signed: as an EIP-712 order and as a transaction. Signs nothing.
+
+Of a task it hosts header and body and fills in the times.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
+from eth_abi import abi as eth_abi
 from eth_utils.address import to_checksum_address
 
-from api.schema.write import Draft, DraftRequest, UnsignedTx
+from api.schema.write import ClaimRequest, Draft, DraftRequest, Payment, UnsignedTx, WithdrawRequest
+from symphony_chain.abi import contract_error
 from symphony_chain.content.store import ContentStore
 from symphony_chain.deploy import Deployment
-from symphony_chain.errors import InvalidInput
-from symphony_chain.market import MarketClient, encode_deposit_and_post
+from symphony_chain.errors import Conflict, InvalidInput, RpcRevert
+from symphony_chain.market import MarketClient, encode_claim, encode_deposit, encode_post, encode_withdraw
+from symphony_chain.registry import RegistryClient
 from symphony_chain.rpc import Rpc
 from symphony_chain.signing import task_id, task_message, typed_data
 from symphony_chain.skills import DEFAULT_PAGE_ID, word_of_tags
 from symphony_chain.spec.body import TaskBody
 from symphony_chain.spec.header import BeaconHeader
-from symphony_chain.types import NATIVE, ZERO_ADDRESS, Task
+from symphony_chain.types import NATIVE, Task
 
 PIN_OWNER = "draft"
+#: How long a signed claim or withdrawal counts.
+PAYMENT_S = 3600
+_APPROVE = bytes.fromhex("095ea7b3")
 
 
-def make_draft(
-    request: DraftRequest,
-    *,
-    rpc: Rpc,
-    deployment: Deployment,
-    store: ContentStore,
-    endpoint: str,
-    random_bytes: Callable[[int], bytes],
-) -> Draft:
-    """The draft of a request; its header and body are in the store afterwards.
+@dataclass(frozen=True)
+class Drafts:
+    """One deployment, its node, and whether signed orders are relayed here."""
 
-    Raises:
-        InvalidInput: a skill or the answer format is unknown, or a text is too long. StoreFull: no room for the texts.
-    """
-    body = TaskBody(prompt=request.prompt)
-    header = BeaconHeader(
-        title=request.title,
-        body=body.ref(),
-        answer_format=request.answer_format,
-        skills=tuple(sorted(request.skills)),
-        cot_count=request.cot_count,
-        ttl_s=request.bid_window_s + request.commit_window_s + request.reveal_window_s,
-        bid_endpoint=(endpoint,),
-    )
-    task = _task(request, header.digest, rpc.head().timestamp, random_bytes(32))
-    calldata = encode_deposit_and_post(task)  # first: it says clearly which value does not fit the contract
-    order_id = task_id(deployment.domain, task)
-    transaction = UnsignedTx.model_validate(
-        {
-            "from": task.requester,
-            "to": deployment.market,
-            "data": "0x" + calldata.hex(),
-            "value": task.escrow_wei,
-            "chainId": deployment.chain_id,
-        }
-    )
-    cids = [store.add(document.to_json(), kind).cid for document, kind in ((body, "body"), (header, "header"))]
-    for cid in cids:
-        store.pin(cid, PIN_OWNER)
-    return Draft(
-        task_id="0x" + order_id.hex(),
-        task=task.as_json(),
-        escrow_wei=task.escrow_wei,
-        balance_wei=MarketClient(rpc, deployment.market).balance(task.requester),
-        typed_data=typed_data(deployment.domain, "Task", _wallet_message(task)),
-        transaction=transaction,
-        header_cid=str(cids[1]),
-        body_cid=str(cids[0]),
+    rpc: Rpc
+    deployment: Deployment
+    relayed: bool
+
+    # --- tasks ---
+
+    def task(
+        self, request: DraftRequest, *, store: ContentStore, endpoint: str, random_bytes: Callable[[int], bytes]
+    ) -> Draft:
+        """The draft of a task; its header and body are in the store afterwards.
+
+        Raises:
+            InvalidInput: a skill or the answer format is unknown, or a text is too long. StoreFull: no room for the texts.
+            InvalidInput `draft.out_of_range`: the market takes no such task.
+        """
+        body = TaskBody(prompt=request.prompt)
+        header = BeaconHeader(
+            title=request.title,
+            body=body.ref(),
+            answer_format=request.answer_format,
+            skills=tuple(sorted(request.skills)),
+            cot_count=request.cot_count,
+            ttl_s=request.bid_window_s + request.commit_window_s + request.reveal_window_s,
+            bid_endpoint=(endpoint,),
+        )
+        task = _task(request, header.digest, self.rpc.head().timestamp, random_bytes(32))
+        calldata = encode_post(task)  # first: it says clearly which value does not fit the contract
+        self._check(task.requester, calldata)
+        cids = [store.add(document.to_json(), kind).cid for document, kind in ((body, "body"), (header, "header"))]
+        for cid in cids:
+            store.pin(cid, PIN_OWNER)
+        balance_wei = MarketClient(self.rpc, self.deployment.market).balance(task.requester, task.token)
+        return Draft(
+            order={"kind": "post", "task": task.as_json()},
+            typed_data=typed_data(self.deployment.domain, "Task", _wallet_message(task_message(task))),
+            transaction=self._to_market(task.requester, calldata, task.escrow_wei if task.token == NATIVE else 0),
+            relayed=self.relayed,
+            task_id="0x" + task_id(self.deployment.domain, task).hex(),
+            task=task.as_json(),
+            token=task.token,
+            escrow_wei=task.escrow_wei,
+            balance_wei=balance_wei,
+            deposits=self._deposits(task.requester, task.token, task.escrow_wei - balance_wei),
+            header_cid=str(cids[1]),
+            body_cid=str(cids[0]),
+        )
+
+    def _check(self, requester: str, calldata: bytes) -> None:
+        """Asks the market whether it would take the task; it looks at the parameters before it looks for the money."""
+        try:
+            self.rpc.eth_call(self.deployment.market, calldata, sender=requester)
+        except RpcRevert as revert:
+            error = contract_error(revert.data)
+            if error.code == "contract.ParameterOutOfRange":
+                raise _out_of_range(error.context["args"]) from revert
+            if error.code != "contract.InsufficientBalance":
+                raise error from revert
+
+    def _deposits(self, account: str, token: str, missing_wei: int) -> tuple[UnsignedTx, ...]:
+        """What brings an amount into an account's balance: a token must be approved first."""
+        if missing_wei <= 0:
+            return ()
+        deposit = self._to_market(
+            account, encode_deposit(account, missing_wei, token), missing_wei if token == NATIVE else 0
+        )
+        if token == NATIVE:
+            return (deposit,)
+        approve = _APPROVE + eth_abi.encode(["address", "uint256"], [self.deployment.market, missing_wei])
+        return (self._transaction(account, token, approve, 0), deposit)
+
+    # --- money that leaves ---
+
+    def claim(self, request: ClaimRequest) -> Payment:
+        """The draft of a claim, good for an hour.
+
+        Raises:
+            ContractError: the market would refuse it (nothing to claim, not the agent's owner or operator, …).
+        """
+        market = MarketClient(self.rpc, self.deployment.market)
+        by, token = to_checksum_address(request.by), to_checksum_address(request.token)
+        owner, _ = RegistryClient(self.rpc, self.deployment.registry).owner_and_wallet(request.agent_id)
+        to = to_checksum_address(request.to) if request.to is not None else owner
+        deadline_s = self._deadline_s()
+        message = {"agentId": request.agent_id, "token": token, "to": to, "nonce": market.nonce(by), "deadline": deadline_s}
+        order = {"kind": "claim", "agent_id": request.agent_id, "token": token, "to": to, "deadline_s": deadline_s}
+        amount_wei = market.account(request.agent_id, token).accrued_wei
+        return self._payment("Claim", message, order, by, encode_claim(request.agent_id, to, token), token, amount_wei, to)
+
+    def withdraw(self, request: WithdrawRequest) -> Payment:
+        """The draft of a withdrawal, good for an hour.
+
+        Raises:
+            Conflict `money.nothing`: the balance is empty. ContractError: the market would refuse it.
+        """
+        market = MarketClient(self.rpc, self.deployment.market)
+        account, token = to_checksum_address(request.account), to_checksum_address(request.token)
+        to = to_checksum_address(request.to) if request.to is not None else account
+        balance_wei = market.balance(account, token)
+        amount_wei = int(request.amount_wei) if request.amount_wei is not None else balance_wei
+        if amount_wei == 0:
+            raise Conflict(
+                f"{account} has nothing to withdraw in this token",
+                hint="see its balances at /v1/accounts/{address}; an agent's pay is claimed, not withdrawn",
+                code="money.nothing",
+            )
+        deadline_s = self._deadline_s()
+        names = {"account": account, "token": token, "to": to}
+        message = names | {"amount": amount_wei, "nonce": market.nonce(account), "deadline": deadline_s}
+        order = {"kind": "withdraw"} | names | {"amount_wei": str(amount_wei), "deadline_s": deadline_s}
+        calldata = encode_withdraw(account, to, amount_wei, token)
+        return self._payment("Withdraw", message, order, account, calldata, token, amount_wei, to)
+
+    def _payment(
+        self,
+        primary_type: str,
+        message: dict[str, Any],
+        order: dict[str, Any],
+        by: str,
+        calldata: bytes,
+        token: str,
+        amount_wei: int,
+        to: str,
+    ) -> Payment:
+        try:
+            self.rpc.eth_call(self.deployment.market, calldata, sender=by)
+        except RpcRevert as revert:
+            raise contract_error(revert.data) from revert
+        return Payment(
+            order=order,
+            typed_data=typed_data(self.deployment.domain, primary_type, _wallet_message(message)),
+            transaction=self._to_market(by, calldata, 0),
+            relayed=self.relayed,
+            token=token,
+            amount_wei=amount_wei,
+            to=to,
+            deadline_s=message["deadline"],
+        )
+
+    # --- inside ---
+
+    def _deadline_s(self) -> int:
+        return self.rpc.head().timestamp + PAYMENT_S
+
+    def _to_market(self, sender: str, calldata: bytes, value_wei: int) -> UnsignedTx:
+        return self._transaction(sender, self.deployment.market, calldata, value_wei)
+
+    def _transaction(self, sender: str, to: str, calldata: bytes, value_wei: int) -> UnsignedTx:
+        values = {"from": sender, "to": to, "data": "0x" + calldata.hex(), "value": value_wei}
+        return UnsignedTx.model_validate(values | {"chainId": self.deployment.chain_id})
+
+
+def _out_of_range(args: dict[str, str]) -> InvalidInput:
+    """The market's own words in a person's: the parameter's name is ASCII in 32 bytes."""
+    name = args["name"]
+    at_most = f" and at most {args['max']}" if len(args["max"]) < 40 else ""
+    return InvalidInput(
+        f"{name} is {args['value']}; this market takes at least {args['min']}{at_most}",
+        hint="times are in seconds of block time, shares in basis points, money in the token's smallest unit",
+        code="draft.out_of_range",
+        **args,
     )
 
 
@@ -83,10 +210,10 @@ def _task(request: DraftRequest, header: bytes, head_s: int, salt: bytes) -> Tas
     return Task(
         requester=to_checksum_address(request.requester),
         router=to_checksum_address(request.router),
-        token=NATIVE,
+        token=to_checksum_address(request.token),
         ceiling_wei=int(request.ceiling_wei),
         base_bps=request.base_bps,
-        bond_wei=0,
+        bond_wei=int(request.bond_wei),
         kind=0,
         page_id=DEFAULT_PAGE_ID,
         requirement=requirement,
@@ -94,25 +221,28 @@ def _task(request: DraftRequest, header: bytes, head_s: int, salt: bytes) -> Tas
         k=request.k,
         min_seats=request.min_seats if request.min_seats is not None else request.k,
         quorum_bps=request.quorum_bps,
+        open=request.open,
         bid_end_s=bid_end_s,
         commit_end_s=bid_end_s + request.commit_window_s,
         reveal_window_s=request.reveal_window_s,
-        evaluator=ZERO_ADDRESS,
-        evaluation_window_s=0,
-        evaluation_fee_wei=0,
-        shared_bps=0,
+        evaluator=to_checksum_address(request.evaluator),
+        evaluation_window_s=request.evaluation_window_s,
+        evaluation_fee_wei=int(request.evaluation_fee_wei),
+        shared_bps=request.shared_bps,
         parent=bytes(32),
         header=header,
         salt=salt,
     )
 
 
-def _wallet_message(task: Task) -> dict[str, object]:
-    """The message as wallets take it: JSON, bytes as 0x-hex, numbers beyond a double as decimal strings."""
-    message: dict[str, object] = {}
-    for name, value in task_message(task).items():
+def _wallet_message(message: dict[str, Any]) -> dict[str, object]:
+    """A message as wallets take it: JSON, bytes as 0x-hex, numbers beyond a double as decimal strings."""
+    out: dict[str, object] = {}
+    for name, value in message.items():
         if isinstance(value, bytes):
-            message[name] = "0x" + value.hex()
+            out[name] = "0x" + value.hex()
+        elif isinstance(value, int) and not isinstance(value, bool) and value >= 2**53:
+            out[name] = str(value)
         else:
-            message[name] = str(value) if isinstance(value, int) and value >= 2**53 else value
-    return message
+            out[name] = value
+    return out

@@ -29,7 +29,7 @@ def explain(facts: TaskFacts) -> Explain:
     for agent in declared:
         if agent.agent_id not in matching:
             reasons.setdefault(("matches", "match_low"), []).append(agent.agent_id)
-    for agent_id in sorted(matching - bidders):
+    for agent_id in sorted(matching - bidders - seated):
         reasons.setdefault(("bid", "no_bid"), []).append(agent_id)
     for agent_id, reason in _not_seated(facts, seated):
         reasons.setdefault(("seated", reason), []).append(agent_id)
@@ -66,6 +66,8 @@ def next_step(state: StateName, facts: TaskFacts) -> NextStep | None:
         if len({bid.agent_id for bid in facts.bids}) < facts.task.min_seats:
             return NextStep(actor="agents", action="bid", by_s=record.bid_end_s)
         return NextStep(actor="requester or router", action="award seats", by_s=record.bid_end_s)
+    if state == "free" or (state == "awarded" and record.free_seats):
+        return NextStep(actor="any agent that matches", action="take a free seat", by_s=record.commit_end_s)
     if state == "awarded":
         waiting = [seat.agent_id for seat in facts.seats if seat.commitment is None]
         if not waiting:
@@ -75,10 +77,19 @@ def next_step(state: StateName, facts: TaskFacts) -> NextStep | None:
         waiting = [s.agent_id for s in facts.seats if s.commitment is not None and s.answer_digest is None]
         if waiting:
             return NextStep(actor=_agents(waiting), action="reveal", by_s=record.reveal_end_s)
-        return NextStep(actor="anyone", action="settle", by_s=None)
+        return _closer(facts)
+    if state == "evaluating":
+        return NextStep(actor="evaluator", action="score the answers", by_s=record.evaluation_end_s)
     if state in ("unawarded", "closing"):
         return NextStep(actor="anyone", action="settle", by_s=None)
     return None
+
+
+def _closer(facts: TaskFacts) -> NextStep:
+    """Who closes a task whose answers are all open: an evaluator has its window first."""
+    if facts.task.evaluation_window_s:
+        return NextStep(actor="evaluator", action="score the answers", by_s=facts.record.evaluation_end_s)
+    return NextStep(actor="anyone", action="settle", by_s=None)
 
 
 def _agents(agent_ids: list[int]) -> str:

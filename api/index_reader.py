@@ -14,12 +14,13 @@ from api.errors import IndexNotReady
 from api.index_store import IndexStore
 from api.reader import AgentWord, EventCursor, TaskFacts, TaskFilter
 from api.rows import Anchor, Row
+from api.schema.account import AccountAgent, Amount
 from api.schema.agent import AgentDetail, AgentSummary
-from api.schema.base import BlockRef, Page, Status, Totals
+from api.schema.base import BlockRef, Page, Status, TokenTotals, Totals
 from api.schema.chain import BlockDetail, BlockSummary, Event, TransactionDetail
 from api.schema.task import TaskRecord
 from indexer.errors import IndexMissing
-from symphony_chain.deploy import Deployment
+from symphony_chain.deploy import CONTRACT_NAMES, Deployment
 from symphony_chain.errors import NotFound, WrongChain
 from symphony_chain.follow import FINALITY_DEPTH
 from symphony_chain.types import NATIVE, State
@@ -29,10 +30,10 @@ RECENT_STEPS = 500
 
 @dataclass(frozen=True)
 class _Paid:
-    """A total with the block that it was counted at."""
+    """Totals by token with the block that they were counted at."""
 
     tip: str
-    paid_wei: int
+    paid_wei: dict[str, int]
 
 
 class IndexReader:
@@ -44,7 +45,7 @@ class IndexReader:
         self._finality_depth = finality_depth
         self._lock = threading.Lock()
         self._opened: IndexStore | None = None
-        self._paid = _Paid("", 0)
+        self._paid = _Paid("", {})
 
     def close(self) -> None:
         """Closes the database."""
@@ -91,6 +92,7 @@ class IndexReader:
             genesis=found.identity.genesis,
             market=found.identity.market,
             registry=found.identity.registry,
+            contracts={name: getattr(self._deployment, name) for name in CONTRACT_NAMES},
             state=str(found.health),
             message=found.message,
             head_number=found.head if found.head >= 0 else None,
@@ -103,7 +105,8 @@ class IndexReader:
         store = self._store
         counts = store.counts()
         by_state = {s.name.lower(): counts[f"tasks.{s.name}"] for s in State if s is not State.NONE}
-        burnt = sum(row["amount_wei"] for row in store.burnt() if row["token"] == NATIVE)
+        burnt = {row["token"]: row["amount_wei"] for row in store.burnt()}
+        paid = self._paid_wei(store)
         return Totals(
             tasks=counts["tasks"],
             tasks_by_state=by_state,
@@ -111,11 +114,13 @@ class IndexReader:
             bids=store.bid_count(),
             transactions=counts["transactions"],
             closed_10m=store.closed_since(store.status().indexed_s - 600),
-            paid_wei=self._paid_wei(store),
-            burnt_wei=burnt,
+            money=tuple(
+                TokenTotals(token=token, paid_wei=paid.get(token, 0), burnt_wei=burnt.get(token, 0))
+                for token in sorted({NATIVE, *paid, *burnt})  # the zero address comes first
+            ),
         )
 
-    def _paid_wei(self, store: IndexStore) -> int:
+    def _paid_wei(self, store: IndexStore) -> dict[str, int]:
         tip = store.status().indexed_hash
         if tip != self._paid.tip:
             self._paid = _Paid(tip, store.paid_wei())
@@ -162,13 +167,19 @@ class IndexReader:
         except NotFound:
             return None
         row["history"] = row["history"][-RECENT_STEPS:]
-        balance = sum(b["amount_wei"] for b in self._store.balance(row["owner"]) if b["token"] == NATIVE)
+        balances = rows.amounts(self._store.balance(row["owner"]))
+        tokens = self._store.task_tokens(part["task_id"] for part in row["seats"])
         parts: Sequence[Row] = [row, *row["history"], *row["seats"]]
         anchor = self._anchor([row["registered_block"], *(part["block_number"] for part in parts)])
-        return rows.agent_detail(row, anchor, self._deployment.chain_id, balance)
+        return rows.agent_detail(row, anchor, self._deployment.chain_id, balances, tokens)
 
     def agents_of(self, address: str) -> list[int]:
         return self._store.agents_of(address)
+
+    def account(self, address: str) -> tuple[list[Amount], list[tuple[AccountAgent, str | None]]]:
+        store = self._store
+        found = [(rows.account_agent(row, address), row["file_digest"]) for row in store.agents_with_accounts(address)]
+        return rows.amounts(store.balance(address)), found
 
     # --- blocks, transactions, events ---
 

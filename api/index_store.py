@@ -5,15 +5,18 @@ Knows tables, not documents.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
-from indexer.schema import agents, bids, blocks, capabilities, seats, tasks
+from indexer.schema import agent_accounts, agents, bids, blocks, capabilities, seats, tasks
 from indexer.store import Store
+
+MAX_OWNED = 1000
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,36 @@ class IndexStore(Store):
         query = select(func.count()).select_from(tasks).where(tasks.c.closed_s >= time_s)
         return self._read(lambda c: int(c.execute(query).scalar_one()))
 
-    def paid_wei(self) -> int:
-        """All pay ever credited to seats. Summed here, not in SQL: money is text, and SQL would round it."""
-        query = select(seats.c.pay_wei).where(seats.c.pay_wei.is_not(None))
-        return self._read(lambda c: int(sum(c.execute(query).scalars())))
+    def paid_wei(self) -> dict[str, int]:
+        """All pay ever credited to seats, by token. Summed here, not in SQL: money is text, and SQL would round it."""
+        paid = select(tasks.c.token, seats.c.pay_wei).join(tasks, tasks.c.task_id == seats.c.task_id)
+
+        def read(connection: Connection) -> dict[str, int]:
+            sums: Counter[str] = Counter()
+            for token, pay_wei in connection.execute(paid.where(seats.c.pay_wei.is_not(None))):
+                sums[token] += pay_wei
+            return dict(sums)
+
+        return self._read(read)
+
+    def task_tokens(self, task_ids: Iterable[str]) -> dict[str, str]:
+        """Token of each task."""
+        query = select(tasks.c.task_id, tasks.c.token).where(tasks.c.task_id.in_(set(task_ids)))
+        return self._read(lambda c: {row.task_id: row.token for row in c.execute(query)})
+
+    def agents_with_accounts(self, address: str) -> list[dict[str, Any]]:
+        """Agents that an address owns or operates, by id, each with its `accounts`; at most MAX_OWNED."""
+        mine = or_(agents.c.owner == address, agents.c.wallet == address)
+        query = select(agents).where(mine).order_by(agents.c.agent_id).limit(MAX_OWNED)
+
+        def read(connection: Connection) -> list[dict[str, Any]]:
+            found = [dict(row) for row in connection.execute(query).mappings()]
+            ids = [row["agent_id"] for row in found]
+            money = select(agent_accounts).where(agent_accounts.c.agent_id.in_(ids)).order_by(agent_accounts.c.token)
+            accounts = [dict(row) for row in connection.execute(money).mappings()]
+            return [row | {"accounts": [a for a in accounts if a["agent_id"] == row["agent_id"]]} for row in found]
+
+        return self._read(read)
 
 
 def _scalars(query: Any, connection: Connection) -> list[int]:

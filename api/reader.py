@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from api.schema.account import AccountAgent, Amount
 from api.schema.agent import AgentDetail, AgentSummary
 from api.schema.base import Page, Status, Totals
 from api.schema.chain import BlockDetail, BlockSummary, Event, TransactionDetail
-from api.schema.task import Bid, Seat, TaskRecord
+from api.schema.task import Bid, PlanChild, Seat, TaskRecord
 from symphony_chain.types import Task
 
 
@@ -31,8 +32,10 @@ class Closing:
     winner: bytes
     winner_weight: int
     total_weight: int
+    evaluated: bool
     refund_wei: int
     burnt_wei: int
+    fee_wei: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class TaskFacts:
     bids: tuple[Bid, ...] = ()
     skips: tuple[SkippedBid, ...] = ()
     seats: tuple[Seat, ...] = ()
+    children: tuple[PlanChild, ...] = ()
     timeline: tuple[Event, ...] = ()
     agents: tuple[AgentWord, ...] = ()
 
@@ -97,6 +101,9 @@ class Reader(Protocol):
 
     def agents_of(self, address: str) -> list[int]:
         """Agents whose wallet or owner is this address, by id."""
+
+    def account(self, address: str) -> tuple[list[Amount], list[tuple[AccountAgent, str | None]]]:
+        """Balances of an address, and its agents, each with the digest of its registration file."""
 
     def blocks(self, *, cursor: str | None, limit: int) -> Page[BlockSummary]: ...
 

@@ -12,7 +12,7 @@ from api.errors import IdempotencyConflict
 from api.relay_journal import RelayJournal
 from api.schema.write import Relayed
 from symphony_chain.abi import contract_error
-from symphony_chain.deploy import Deployment
+from symphony_chain.deploy import CONTRACT_NAMES, Deployment
 from symphony_chain.errors import ChainUnavailable, Conflict, InvalidInput, RpcError, RpcRevert
 from symphony_chain.rpc import Receipt, Rpc
 
@@ -97,13 +97,13 @@ class TxRelay:
                 hint="sign it with this chain's id",
                 code="tx.wrong_chain",
             )
-        if tx.to not in (self._deployment.market, self._deployment.registry):
+        ours = {name: getattr(self._deployment, name) for name in CONTRACT_NAMES}
+        if tx.to not in ours.values():
             raise InvalidInput(
-                f"this relay sends only to the market and the registry, not to {tx.to}",
+                f"this relay sends only to Symphony's contracts, not to {tx.to}",
                 hint="send other transactions through your own node",
                 code="tx.foreign_target",
-                market=self._deployment.market,
-                registry=self._deployment.registry,
+                **ours,
             )
 
 

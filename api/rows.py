@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from api.event_ids import event_id
 from api.index_store import BlockRow
 from api.reader import AgentWord, Closing, SkippedBid, TaskFacts
+from api.schema.account import AccountAgent, AgentAccount, Amount
 from api.schema.agent import AgentDetail, AgentSeat, AgentSummary, Capabilities, CapabilityStep, Skill
 from api.schema.base import BlockRef, Finality
 from api.schema.chain import BlockDetail, BlockSummary, Event, Transaction, TransactionDetail
-from api.schema.task import Bid, Seat, SkillNeed, StateName, TaskRecord
+from api.schema.task import Bid, PlanChild, Seat, SkillNeed, StateName, TaskRecord
 from symphony_chain.did import did_ethr
 from symphony_chain.skills import DEFAULT_PAGE_ID, DEFAULT_TAGS, unpack_word
-from symphony_chain.types import NATIVE, State, Task
+from symphony_chain.types import State, Task
 
 Row = dict[str, Any]
 _FATES = {"open": "waiting", "seated": "seated", "skipped": "skipped", "passed": "passed_over"}
@@ -67,7 +68,7 @@ def blocks_of_task(row: Row) -> Iterator[int | None]:
     for name in ("bids", "skips", "seats", "events"):
         yield from (part["block_number"] for part in row[name])
     for seat in row["seats"]:
-        yield from (seat["commit_block"], seat["reveal_block"])
+        yield from (seat["seated_block"], seat["commit_block"], seat["reveal_block"])
 
 
 def task_record(row: Row, anchor: Anchor) -> TaskRecord:
@@ -80,10 +81,13 @@ def task_record(row: Row, anchor: Anchor) -> TaskRecord:
         state=cast(StateName, row["state"].lower()),
         requester=row["requester"],
         header=row["header"],
+        token=row["token"],
         page_id=row["page_id"],
         needs=tuple(SkillNeed(lane=lane, tag=tags[lane], bps=bps) for lane, bps in lanes if bps),
         k=row["k"],
+        open=row["open"],
         seats=row["seat_count"],
+        free_seats=row["free_seats"],
         commits=row["commit_count"],
         reveals=row["reveal_count"],
         bids=row["bid_count"],
@@ -96,6 +100,7 @@ def task_record(row: Row, anchor: Anchor) -> TaskRecord:
         bid_end_s=row["bid_end_s"],
         commit_end_s=row["commit_end_s"],
         reveal_end_s=row["reveal_end_s"],
+        evaluation_end_s=row["evaluation_end_s"],
     )
 
 
@@ -107,8 +112,10 @@ def task_facts(row: Row, anchor: Anchor, agents: tuple[AgentWord, ...]) -> TaskF
             winner=bytes.fromhex((row["winner"] or "0x")[2:]),
             winner_weight=row["winner_weight"],
             total_weight=row["total_weight"],
+            evaluated=row["evaluated"],
             refund_wei=row["refund_wei"],
             burnt_wei=row["burnt_wei"],
+            fee_wei=row["fee_wei"],
         )
     return TaskFacts(
         record=task_record(row, anchor),
@@ -118,13 +125,14 @@ def task_facts(row: Row, anchor: Anchor, agents: tuple[AgentWord, ...]) -> TaskF
         bids=tuple(bid(part, anchor) for part in row["bids"]),
         skips=tuple(SkippedBid(part["agent_id"], part["reason"]) for part in row["skips"]),
         seats=tuple(seat(part, anchor, row) for part in row["seats"]),
+        children=tuple(PlanChild(seat=part["seat"], task_id=part["child"]) for part in row["plan_children"]),
         timeline=tuple(event(part, anchor) for part in row["events"]),
         agents=agents,
     )
 
 
 def task_params(row: Row) -> Task:
-    """The task's 23 parameters."""
+    """The task's 24 parameters."""
     values = {name: row[name] for name in Task.__dataclass_fields__}
     for name in ("page_id", "parent", "header", "salt"):
         values[name] = bytes.fromhex(row[name][2:])
@@ -147,8 +155,8 @@ def seat(row: Row, anchor: Anchor, task: Row) -> Seat:
     """A seat with everything it did so far."""
     phase = "revealed" if row["answer_digest"] else "committed" if row["commitment"] else "awarded"
     same = (
-        "seat", "agent_id", "wallet", "weight", "commitment", "commit_tx", "answer_digest", "evidence_digest", "salt",
-        "reveal_tx", "score_bps", "scored", "pay_wei", "bond_returned_wei",
+        "seat", "agent_id", "wallet", "award_weight", "weight", "commitment", "commit_tx", "answer_digest", "evidence_digest",
+        "salt", "trace_digest", "reveal_tx", "score_bps", "scored", "won", "pay_wei", "shared_wei", "bond_returned_wei", "earned",
     )  # fmt: skip
     return Seat.model_validate(
         {
@@ -191,8 +199,27 @@ def capabilities(row: Row) -> Capabilities:
     return Capabilities(page_id=row["page_id"], declared=row["declared"], earned=row["earned"], skills=skills)
 
 
+def amounts(rows: Iterable[Row]) -> list[Amount]:
+    """Balances, one a token, without the empty ones."""
+    return [Amount(token=row["token"], amount_wei=row["amount_wei"]) for row in rows if row["amount_wei"]]
+
+
+def agent_accounts(rows: Iterable[Row]) -> tuple[AgentAccount, ...]:
+    """An agent's money and counters by token."""
+    names = ("token", "accrued_wei", "seats", "won", "no_shows")
+    return tuple(AgentAccount.model_validate({name: row[name] for name in names}) for row in rows)
+
+
+def account_agent(row: Row, address: str) -> AccountAgent:
+    """An agent as the address sees it that owns or operates it; its name is filled in later."""
+    role = "owner" if row["owner"] == address else "operator"
+    return AccountAgent.model_validate(
+        {"id": row["agent_id"], "role": role, "owner": row["owner"], "name": None, "accounts": agent_accounts(row["accounts"])}
+    )
+
+
 def _agent_fields(row: Row, anchor: Anchor, chain_id: int) -> dict[str, Any]:
-    account = next((a for a in row["accounts"] if a["token"] == NATIVE), None)
+    accounts = agent_accounts(row["accounts"])
     return {
         **anchor.of(row["block_number"]),
         "id": row["agent_id"],
@@ -201,10 +228,10 @@ def _agent_fields(row: Row, anchor: Anchor, chain_id: int) -> dict[str, Any]:
         "wallet": row["wallet"],
         "name": None,
         "capabilities": tuple(capabilities(part) for part in row["capabilities"]),
-        "seats": account["seats"] if account else 0,
-        "won": account["won"] if account else 0,
-        "no_shows": account["no_shows"] if account else 0,
-        "accrued_wei": account["accrued_wei"] if account else 0,
+        "seats": sum(account.seats for account in accounts),
+        "won": sum(account.won for account in accounts),
+        "no_shows": sum(account.no_shows for account in accounts),
+        "accounts": accounts,
         "registered": anchor.ref(row["registered_block"]),
         "file_digest": row["file_digest"],
     }
@@ -215,8 +242,10 @@ def agent_summary(row: Row, anchor: Anchor, chain_id: int) -> AgentSummary:
     return AgentSummary.model_validate(_agent_fields(row, anchor, chain_id))
 
 
-def agent_detail(row: Row, anchor: Anchor, chain_id: int, owner_balance_wei: int) -> AgentDetail:
-    """One agent, whole; texts by digest are filled in later."""
+def agent_detail(
+    row: Row, anchor: Anchor, chain_id: int, owner_balances: list[Amount], tokens: dict[str, str]
+) -> AgentDetail:
+    """One agent, whole; texts by digest are filled in later. `tokens`: of the tasks that it was seated in, by id."""
     steps = tuple(
         CapabilityStep(
             kind=part["kind"],
@@ -233,17 +262,17 @@ def agent_detail(row: Row, anchor: Anchor, chain_id: int, owner_balance_wei: int
             "agent_uri": row["uri"],
             "file_cid": None,
             "registration": None,
-            "owner_balance_wei": owner_balance_wei,
+            "owner_balances": tuple(owner_balances),
             "history": steps,
-            "recent_seats": tuple(_agent_seat(part, anchor) for part in row["seats"]),
+            "recent_seats": tuple(_agent_seat(part, anchor, tokens[part["task_id"]]) for part in row["seats"]),
         }
     )
 
 
-def _agent_seat(row: Row, anchor: Anchor) -> AgentSeat:
+def _agent_seat(row: Row, anchor: Anchor, token: str) -> AgentSeat:
     phase = "revealed" if row["answer_digest"] else "committed" if row["commitment"] else "awarded"
-    fields = {name: row[name] for name in ("task_id", "seat", "weight", "score_bps", "pay_wei")}
-    return AgentSeat.model_validate({**anchor.of(row["block_number"]), **fields, "phase": phase})
+    fields = {name: row[name] for name in ("task_id", "seat", "weight", "score_bps", "won", "pay_wei")}
+    return AgentSeat.model_validate({**anchor.of(row["block_number"]), **fields, "token": token, "phase": phase})
 
 
 def block_summary(row: Row, anchor: Anchor) -> BlockSummary:

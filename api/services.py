@@ -13,11 +13,13 @@ from api.metrics import Metrics
 from api.reader import Reader
 from api.settings import ApiSettings
 from api.texts import Texts
+from api.tokens import Tokens
 from symphony_chain.content.store import ContentStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.rpc import Rpc
 
 if TYPE_CHECKING:
+    from api.drafts import Drafts
     from api.events import Hub
     from api.orders import OrderRelay
     from api.relay import TxRelay
@@ -33,9 +35,11 @@ class Services:
     rpc: Rpc
     store: ContentStore
     texts: Texts
+    tokens: Tokens
     hub: Hub
     relay: TxRelay
     orders: OrderRelay
+    drafts: Drafts
     limiter: RateLimiter
     metrics: Metrics
     clock: Callable[[], float]

@@ -10,17 +10,19 @@ __all__ = ["EVENT_WORDS", "KINDS", "OPEN_STATES", "SKIP_WORDS", "STATES", "STATE
 STATE_WORDS: dict[str, str] = {
     "open": "Posted and taking bids.",
     "unawarded": "The time for bids is over and no seat was awarded; anyone may now close it and free the escrow.",
+    "free": "The time for bids is over without an award; any agent that matches may take a free seat at the ceiling.",
     "awarded": "Agents are seated and think; each commits the hash of its answer.",
     "revealing": "All seats have committed, or the time to commit is over; answers are being opened.",
-    "closing": "The time to reveal is over; anyone may now settle it.",
-    "settled": "An answer won the weighted vote with quorum; its seats are paid in full.",
-    "inconclusive": "Answers came in, but none reached the quorum; seats that revealed earn the base pay.",
+    "evaluating": "The time to reveal is over; the evaluator's scores may still come.",
+    "closing": "All deadlines are over; anyone may now settle it.",
+    "settled": "An answer won the weighted vote with quorum.",
+    "inconclusive": "Answers came in, but none reached the quorum; every seat that revealed earns the base pay.",
     "void": "Agents were seated, but nobody revealed an answer; the reward went back.",
     "expired": "No seat was ever awarded; the whole escrow went back.",
     "cancelled": "The requester withdrew it before any seat was awarded.",
 }
 STATES = tuple(STATE_WORDS)
-OPEN_STATES = ("open", "unawarded", "awarded", "revealing", "closing")
+OPEN_STATES = ("open", "free", "unawarded", "awarded", "revealing", "evaluating", "closing")
 
 #: Reasons of the contract's award, by `Skip` name.
 SKIP_WORDS: dict[str, str] = {
@@ -40,11 +42,13 @@ EVENT_WORDS: dict[str, str] = {
     "BidPosted": "Bid published",
     "BidSkipped": "Bid passed over",
     "TaskAwarded": "Seats awarded",
+    "SeatTaken": "Free seat taken",
     "AnswerCommitted": "Answer committed",
     "AnswerRevealed": "Answer revealed",
+    "PlanRevealed": "Plan's children weighed",
     "TaskSettled": "Task closed and paid out",
-    "Deposited": "Coins deposited",
-    "Withdrawn": "Coins withdrawn",
+    "Deposited": "Money deposited",
+    "Withdrawn": "Money withdrawn",
     "AgentFunded": "Agent funded",
     "PayClaimed": "Pay claimed",
     "Transfer": "Agent changed hands",

@@ -58,9 +58,12 @@ def money_parts(money: Money) -> list[Part]:
     """The escrow as a stacked bar; parts of zero are left out."""
     amounts = (
         ("held", "still in escrow", money.held_wei),
-        ("paid", "paid to agents", money.paid_wei),
+        ("paid", "paid to agents", money.paid_wei - money.shared_wei),
+        ("shared", "to the reward pool", money.shared_wei),
+        ("fee", "to the evaluator", money.fee_wei),
         ("returned", "returned at award", money.returned_wei),
         ("refunded", "refunded at the end", money.refunded_wei),
+        ("burnt", "burnt of the pay", money.burnt_wei - money.lost_bonds_wei),
     )
     parts, x = [], 0.0
     for name, label, wei in amounts:

@@ -12,9 +12,9 @@ from typing import Any
 
 from jinja2 import Environment
 
+from api.tokens import Token
 from symphony_chain.content.cid import Cid
 
-WEI_PER_ETHER = 10**18
 MAX_TEXT_CHARS = 20_000
 _KEPT = "\n\t"
 
@@ -50,15 +50,27 @@ def short(value: str) -> str:
     return text if len(text) <= 14 else f"{text[:8]}…{text[-4:]}"
 
 
-def ether(wei: int | None) -> str:
-    """Money in ether, rounded to six places; the exact value belongs into the title."""
+def amount(wei: int | None, token: Token) -> str:
+    """Money rounded to six places, or raw units of a token without decimals; the exact value belongs into the title."""
     if wei is None:
         return "–"
-    value = Decimal(wei) / WEI_PER_ETHER
+    if token.decimals is None:
+        return count(wei)
+    value = Decimal(wei).scaleb(-token.decimals)
     if wei and abs(value) < Decimal("0.000001"):
         return "<0.000001"
     text = f"{value:,.6f}".rstrip("0").rstrip(".")
     return text or "0"
+
+
+def unit(token: Token) -> str:
+    """What a token calls itself, which proves nothing; anything but the chain's coin is shown with its address beside."""
+    return line(token.symbol, 12) if token.symbol and token.decimals is not None else "units"
+
+
+def money(wei: int | None, token: Token) -> str:
+    """An amount with its token."""
+    return f"{amount(wei, token)} {unit(token)}" + ("" if token.is_native else f" ({short(token.address)})")
 
 
 def percent(bps: int | None) -> str:
@@ -102,7 +114,7 @@ def cid_of(digest: str) -> str:
 def install_filters(environment: Environment) -> None:
     """Gives a template environment these filters."""
     filters: dict[str, Any] = {
-        "inert": inert, "line": line, "short": short, "ether": ether, "percent": percent, "iso": iso, "span": span,
-        "words": words, "count": count, "cid": cid_of,
+        "inert": inert, "line": line, "short": short, "amount": amount, "unit": unit, "money": money,
+        "percent": percent, "iso": iso, "span": span, "words": words, "count": count, "cid": cid_of,
     }  # fmt: skip
     environment.filters |= filters

@@ -16,6 +16,7 @@ from api.explorer import charts
 from api.explorer.filters import install_filters
 from api.explorer.search import find
 from api.explorer.story import story_of
+from api.middleware import CSP
 from api.paging import Cursor
 from api.problems import Problem, set_error_page
 from api.reader import TaskFilter
@@ -23,6 +24,7 @@ from api.routes.lookup import (
     AgentPath,
     BlockPath,
     HashPath,
+    account_detail,
     agent_detail,
     block_detail,
     named_agents,
@@ -38,6 +40,8 @@ from api.services import Services, services
 from api.words import EVENT_WORDS, OPEN_STATES, STATE_WORDS, STATES
 from symphony_chain.errors import NotFound, SymphonyError
 from symphony_chain.rpc_types import checksum
+from symphony_chain.skills import DEFAULT_TAGS
+from symphony_chain.types import NATIVE
 
 FOLDER = Path(__file__).parent
 ROWS = 25
@@ -45,6 +49,9 @@ HOME_ROWS = 8
 #: Paths whose errors stay JSON even for a browser.
 MACHINE_PATHS = ("/v1", "/ipfs", "/routing", "/openapi.json", "/static")
 router = APIRouter(include_in_schema=False)
+#: The task page may ask a node that its reader names; wallets announce themselves with an icon in a data: URL.
+_TALKS_TO_A_WALLET = {"Content-Security-Policy": f"{CSP}; img-src 'self' data:"}
+_ASKS_A_NODE = {"Content-Security-Policy": f"{CSP}; img-src 'self' data:; connect-src 'self' https: http:"}
 
 
 def _environment() -> Environment:
@@ -58,7 +65,7 @@ def _environment() -> Environment:
     install_filters(environment)
     environment.globals |= {
         "charts": charts, "event_words": EVENT_WORDS, "state_words": STATE_WORDS, "states": STATES, "tags_of": tags_of,
-        "event_names": " ".join((*EVENT_WORDS, "Unknown")), "story_of": story_of,
+        "event_names": " ".join((*EVENT_WORDS, "Unknown")), "story_of": story_of, "NATIVE": NATIVE,
     }  # fmt: skip
     return environment
 
@@ -73,7 +80,15 @@ def install_explorer(app: FastAPI) -> None:
     set_error_page(app, _error_page)
 
 
-def render(request: Request, name: str, *, status_code: int = 200, json_url: str | None = None, **values: Any) -> Response:
+def render(
+    request: Request,
+    name: str,
+    *,
+    status_code: int = 200,
+    json_url: str | None = None,
+    headers: dict[str, str] | None = None,
+    **values: Any,
+) -> Response:
     """One page."""
     parts = services(request)
     status = _status(parts)
@@ -83,9 +98,12 @@ def render(request: Request, name: str, *, status_code: int = 200, json_url: str
         now_s=status.indexed.timestamp_s if status and status.indexed else 0,
         json_url=json_url,
         events_url="/v1/events",
+        deployment=parts.deployment,
+        token_of=parts.tokens.get,
+        relays=parts.orders.offered,
         **values,
     )
-    return HTMLResponse(text, status_code, headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(text, status_code, headers={"Cache-Control": "no-cache"} | (headers or {}))
 
 
 def _status(parts: Services) -> Status | None:
@@ -145,7 +163,22 @@ def tasks(
 def task(request: Request, task_id: HashPath) -> Response:
     """One task: question, timeline, funnel, seats, vote, money."""
     found = task_detail(services(request), task_id)
-    return render(request, "task.html", json_url=f"/v1/tasks/{found.id}", task=found)
+    return render(request, "task.html", json_url=f"/v1/tasks/{found.id}", headers=_ASKS_A_NODE, task=found)
+
+
+@router.get("/post")
+def post(request: Request) -> Response:
+    """Posting a task with a wallet."""
+    return render(request, "post.html", json_url="/v1/skills", headers=_TALKS_TO_A_WALLET, tags=DEFAULT_TAGS)
+
+
+@router.get("/rewards")
+def rewards(request: Request, address: Annotated[str | None, Query(max_length=80)] = None) -> Response:
+    """An address's money and the pay of its agents; with a wallet, claimed and withdrawn."""
+    text = address.strip() if address else ""
+    found = account_detail(services(request), text) if text else None
+    json_url = f"/v1/accounts/{found.address}" if found else None
+    return render(request, "rewards.html", json_url=json_url, headers=_TALKS_TO_A_WALLET, account=found)
 
 
 @router.get("/agents")

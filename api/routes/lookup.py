@@ -10,6 +10,7 @@ from fastapi import Path
 from api.assemble import detail_of
 from api.errors import AmbiguousAgent
 from api.reader import TaskFacts
+from api.schema.account import AccountDetail
 from api.schema.agent import AgentDetail, AgentSummary
 from api.schema.base import Page
 from api.schema.chain import BlockDetail, TransactionDetail
@@ -18,8 +19,10 @@ from api.services import Services
 from symphony_chain.content.cid import Cid
 from symphony_chain.did import did_ethr, parse_did
 from symphony_chain.errors import InvalidInput, NotFound
+from symphony_chain.rpc_types import checksum
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 MAX_AGENT_ID = 2**32 - 1
 MAX_HEIGHT = 2**53 - 1
 
@@ -33,6 +36,28 @@ def checked_hash(text: str, what: str) -> str:
     if not _HASH.fullmatch(text):
         raise InvalidInput(f"this is not a {what}", hint="it is 0x and 64 hex digits", code="input.hash")
     return text.lower()
+
+
+def checked_address(text: str) -> str:
+    """The address with its checksum; InvalidInput unless it is 20 bytes of 0x-hex."""
+    if not _ADDRESS.fullmatch(text):
+        raise InvalidInput("this is not an address", hint="it is 0x and 40 hex digits", code="input.address")
+    return checksum(text)
+
+
+def account_detail(parts: Services, text: str) -> AccountDetail:
+    """An address in the market, as of the indexed head; every address has an account, if an empty one."""
+    address = checked_address(text)
+    balances, found = parts.reader.account(address)
+    agents = [agent.model_copy(update={"name": _name(parts, digest)}) for agent, digest in found]
+    return AccountDetail(
+        address=address, balances=tuple(balances), agents=tuple(agents), block=parts.reader.status().indexed
+    )
+
+
+def _name(parts: Services, file_digest: str | None) -> str | None:
+    document = parts.texts.registration(bytes.fromhex(file_digest[2:])) if file_digest else None
+    return document["name"] if document else None
 
 
 def task_facts(parts: Services, task_id: str) -> TaskFacts:
@@ -98,8 +123,7 @@ def named_agents(parts: Services, page: Page[AgentSummary]) -> Page[AgentSummary
 
 
 def _named(parts: Services, agent: AgentSummary) -> AgentSummary:
-    document = parts.texts.registration(bytes.fromhex(agent.file_digest[2:])) if agent.file_digest else None
-    return agent.model_copy(update={"name": document["name"]}) if document else agent
+    return agent.model_copy(update={"name": _name(parts, agent.file_digest)})
 
 
 def titled_tasks(parts: Services, page: Page[TaskRecord]) -> Page[TaskRecord]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.assemble import commits_of, money_of, reveals_of, vote_of, with_answers
+from api.assemble import commits_of, money_of, receipt_of, reveals_of, vote_of, with_answers
 from api.explain import explain
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, checked_limit, with_links
 from api.reader import TaskFilter
@@ -16,7 +16,18 @@ from api.respond import answer
 from api.routes.lookup import HashPath, task_detail, task_facts, titled_tasks
 from api.schema.base import Page
 from api.schema.chain import Event
-from api.schema.task import Bid, Commit, Explain, Money, Reveal, StateName, TaskDetail, TaskRecord, Vote
+from api.schema.task import (
+    Bid,
+    Commit,
+    Explain,
+    Money,
+    Reveal,
+    StateName,
+    TaskDetail,
+    TaskReceipt,
+    TaskRecord,
+    Vote,
+)
 from api.services import services
 from symphony_chain.errors import NotFound
 from symphony_chain.rpc_types import checksum
@@ -89,6 +100,16 @@ def get_explain(request: Request, task_id: HashPath) -> Response:
 def get_payouts(request: Request, task_id: HashPath) -> Response:
     """Where every wei of its escrow is."""
     return answer(request, money_of(task_facts(services(request), task_id)))
+
+
+@router.get("/{task_id}/receipt", response_model=TaskReceipt)
+def get_receipt(request: Request, task_id: HashPath) -> Response:
+    """Its receipt, as other contracts take it for proof; 404 while it lives, and where nobody was ever seated."""
+    receipt = receipt_of(task_facts(services(request), task_id))
+    if receipt is None:
+        hint = "only tasks that were closed with seats leave one; /explain tells what the task waits for"
+        raise NotFound("this task has no receipt", hint=hint, code="receipt.not_found")
+    return answer(request, receipt)
 
 
 @router.get("/{task_id}/timeline", response_model=Page[Event])

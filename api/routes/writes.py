@@ -10,9 +10,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.drafts import make_draft
 from api.respond import answer
-from api.schema.write import Draft, DraftRequest, OrderRelayed, OrderRequest, Relayed, TxRequest, Uploaded
+from api.schema.write import (
+    ClaimRequest,
+    Draft,
+    DraftRequest,
+    OrderRelayed,
+    OrderRequest,
+    Payment,
+    Relayed,
+    TxRequest,
+    Uploaded,
+    WithdrawRequest,
+)
 from api.services import limit_writes, services
 from api.uploads import KINDS, keep_upload, require_open_uploads
 
@@ -25,15 +35,25 @@ _BODY: dict[str, Any] = {"requestBody": {"content": {"application/octet-stream":
 def post_draft(request: Request, draft: DraftRequest) -> Response:
     """Hosts a task's texts and returns it unsigned: as an EIP-712 order and as a transaction."""
     parts = services(request)
-    made = make_draft(
+    made = parts.drafts.task(
         draft,
-        rpc=parts.rpc,
-        deployment=parts.deployment,
         store=parts.store,
         endpoint=parts.settings.public_url or str(request.base_url).rstrip("/"),
         random_bytes=os.urandom,
     )
     return answer(request, made, 201)
+
+
+@router.post("/claims/draft", response_model=Payment)
+def post_claim_draft(request: Request, claim: ClaimRequest) -> Response:
+    """An agent's pay, ready to be claimed by its owner or operator, who signs it or sends it."""
+    return answer(request, services(request).drafts.claim(claim))
+
+
+@router.post("/withdrawals/draft", response_model=Payment)
+def post_withdrawal_draft(request: Request, withdrawal: WithdrawRequest) -> Response:
+    """A balance, ready to be withdrawn by its account, which signs it or sends it."""
+    return answer(request, services(request).drafts.withdraw(withdrawal))
 
 
 @router.post("/tx", response_model=Relayed)
@@ -45,8 +65,8 @@ def post_tx(request: Request, tx: TxRequest, idempotency_key: IdempotencyKey = N
 
 @router.post("/orders", response_model=OrderRelayed)
 def post_order(request: Request, order: OrderRequest) -> Response:
-    """Posts a signed task order and pays its gas, if this API has a relayer key (501 if not)."""
-    relayed = services(request).orders.relay(order.task, bytes.fromhex(order.signature[2:]))
+    """Sends a signed order and pays its gas, if this API has a relayer key (501 if not). The same order goes out once."""
+    relayed = services(request).orders.relay(order)
     return answer(request, relayed, 200 if relayed.status == "mined" else 202)
 
 

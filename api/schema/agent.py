@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.schema.base import Anchored, BlockRef, Finality, Hex, Model, Wei
+from api.schema.account import AgentAccount, Amount
+from api.schema.base import Address, Anchored, BlockRef, Finality, Hex, Model, Wei
 
 
 class Skill(Model):
@@ -45,6 +46,8 @@ class AgentSeat(Model):
     weight: int
     phase: str
     score_bps: int | None
+    won: bool | None
+    token: Address
     pay_wei: Wei | None
     block: BlockRef
     finality: Finality
@@ -59,10 +62,10 @@ class AgentSummary(Anchored):
     wallet: str
     name: str | None = Field(description="from its registration file, if that is at hand; foreign text")
     capabilities: tuple[Capabilities, ...]
-    seats: int
+    seats: int = Field(description="closed, in all tokens")
     won: int
     no_shows: int
-    accrued_wei: Wei
+    accounts: tuple[AgentAccount, ...] = Field(description="money and counters by token")
     registered: BlockRef
     file_digest: Hex | None = Field(description="sha-256 digest of the registration file")
 
@@ -73,6 +76,6 @@ class AgentDetail(AgentSummary):
     agent_uri: str
     file_cid: str | None
     registration: dict[str, Any] | None = Field(description="the registration file, if at hand; foreign text")
-    owner_balance_wei: Wei
+    owner_balances: tuple[Amount, ...]
     history: tuple[CapabilityStep, ...]
     recent_seats: tuple[AgentSeat, ...]

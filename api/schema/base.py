@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 #: pending: not indexed yet; soft: a reorganisation may still drop it; final: too deep for any reorganisation we follow.
 Finality = Literal["pending", "soft", "final"]
-#: Money: int in Python, decimal string in JSON, so that no reader rounds it.
+#: Money in its token's smallest unit: int in Python, decimal string in JSON, so that no reader rounds it.
 Wei = Annotated[int, PlainSerializer(str, return_type=str), Field(ge=0)]
 Hex = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]*$")]
+Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 T = TypeVar("T")
 
 
@@ -53,12 +54,21 @@ class Status(Model):
     genesis: Hex
     market: str
     registry: str
+    contracts: dict[str, Address] = Field(description="all of the deployment, by name")
     state: str = Field(description="starting, following, unreachable, node_behind, wrong_chain or reorg_final")
     message: str = Field(description="why, where it is not following")
     head_number: int | None = Field(description="the node's head as the indexer last saw it")
     indexed: BlockRef | None
     lag_blocks: int
     finality_depth: int
+
+
+class TokenTotals(Model):
+    """What tasks paid and burnt in one token."""
+
+    token: Address
+    paid_wei: Wei
+    burnt_wei: Wei
 
 
 class Totals(Model):
@@ -70,5 +80,4 @@ class Totals(Model):
     bids: int
     transactions: int
     closed_10m: int = Field(description="tasks closed in the last ten minutes of block time")
-    paid_wei: Wei
-    burnt_wei: Wei
+    money: tuple[TokenTotals, ...] = Field(description="one entry a token that was ever paid, the chain's own coin first")

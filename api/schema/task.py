@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.schema.base import Anchored, BlockRef, Finality, Hex, Model, Wei
+from api.schema.base import Address, Anchored, BlockRef, Finality, Hex, Model, Wei
 from api.schema.chain import Event
 
 StateName = Literal[
-    "open", "unawarded", "awarded", "revealing", "closing", "settled", "inconclusive", "void", "expired", "cancelled"
+    "open", "free", "unawarded", "awarded", "revealing", "evaluating", "closing", "settled", "inconclusive", "void", "expired",
+    "cancelled",
 ]
 
 
@@ -30,10 +31,13 @@ class TaskRecord(Anchored):
     requester: str
     title: str | None = Field(default=None, description="from the beacon header, if at hand; foreign text")
     header: Hex = Field(description="sha-256 digest of the beacon header")
+    token: Address = Field(description="what all amounts of the task are in; zero: the chain's own coin. See /v1/tokens")
     page_id: Hex
     needs: tuple[SkillNeed, ...]
     k: int
-    seats: int = Field(description="seats awarded")
+    open: bool = Field(description="past bidEnd any agent that matches may take a free seat")
+    seats: int = Field(description="seats awarded or taken")
+    free_seats: int = Field(description="seats that may be taken without award")
     commits: int
     reveals: int
     bids: int
@@ -46,6 +50,7 @@ class TaskRecord(Anchored):
     bid_end_s: int
     commit_end_s: int
     reveal_end_s: int
+    evaluation_end_s: int = Field(description="the same as reveal_end_s where no evaluator is named")
 
 
 class Bid(Anchored):
@@ -66,7 +71,8 @@ class Seat(Model):
     seat: int
     agent_id: int
     wallet: str
-    weight: int
+    award_weight: int
+    weight: int = Field(description="with which it votes: children of a plan may have lowered it")
     phase: Literal["awarded", "committed", "revealed"]
     no_show: bool
     commitment: Hex | None
@@ -75,13 +81,17 @@ class Seat(Model):
     answer_digest: Hex | None
     evidence_digest: Hex | None
     salt: Hex | None
+    trace_digest: Hex | None = Field(description="of a plan: its evidence digest binds this and its children")
     answer: str | None = Field(description="text published with the reveal, or found by its digest; foreign text")
     reveal_tx: Hex | None
     reveal_block: BlockRef | None
     score_bps: int | None
-    scored: bool | None
-    pay_wei: Wei | None
+    scored: bool | None = Field(description="whether the score moved the agent's earned word")
+    won: bool | None
+    pay_wei: Wei | None = Field(description="after the score burn, before the shared part")
+    shared_wei: Wei | None = Field(description="part of the pay that went to the reward pool")
     bond_returned_wei: Wei | None
+    earned: Hex | None = Field(description="the agent's whole earned word of this page after the task")
     finality: Finality
     block: BlockRef
 
@@ -172,37 +182,63 @@ class Payout(Model):
 
     seat: int
     agent_id: int
-    pay_wei: Wei
+    pay_wei: Wei = Field(description="after the score burn, before the shared part")
+    shared_wei: Wei
     bond_returned_wei: Wei
     score_bps: int
 
 
 class Money(Anchored):
-    """Where the escrow is: held + returned + paid + refunded = escrow, to the wei. Burnt are lost bonds of agents."""
+    """Where the escrow is: held + returned + paid + fee + refunded + burnt − lost bonds = escrow, to the last unit.
 
+    Lost bonds are agents' money and no part of the escrow; they are burnt too.
+    """
+
+    token: Address
     escrow_wei: Wei
     price_wei: Wei | None
     held_wei: Wei
     returned_wei: Wei = Field(description="difference to the ceiling, back at award")
-    paid_wei: Wei
+    paid_wei: Wei = Field(description="to all seats, the shared part included")
+    shared_wei: Wei = Field(description="of paid: what went to the reward pool")
+    fee_wei: Wei = Field(description="to the evaluator")
     refunded_wei: Wei
-    burnt_wei: Wei
+    burnt_wei: Wei = Field(description="owed to nobody: score burn, what an evaluation took, lost bonds")
+    lost_bonds_wei: Wei = Field(description="of burnt: bonds of seats that never revealed")
     payouts: tuple[Payout, ...]
+
+
+class PlanChild(Model):
+    """A child task that a revealed plan named."""
+
+    seat: int
+    task_id: Hex
 
 
 class Deadline(Model):
     """A limit in block time."""
 
-    name: Literal["bid_end", "commit_end", "reveal_end"]
+    name: Literal["bid_end", "commit_end", "reveal_end", "evaluation_end"]
     label: str
     at_s: int
     passed: bool
 
 
+class TaskReceipt(Anchored):
+    """A closed task as proof for other contracts: `params` in words, and what its TaskSettled said."""
+
+    task_id: Hex
+    outcome: StateName
+    task: tuple[Hex, ...] = Field(description="the ten words of the task")
+    winner: Hex = Field(description="first 26 bytes of the winning answer's digest, padded; zero unless settled")
+    results: tuple[Hex, ...] = Field(description="two words a seat, as in TaskSettled")
+    digest: Hex = Field(description="the 26 bytes that the market keeps: keccak256(winner ‖ results)")
+
+
 class TaskDetail(TaskRecord):
     """One task, whole."""
 
-    params: dict[str, Any] = Field(description="the 23 parameters, as signed")
+    params: dict[str, Any] = Field(description="the 24 parameters, as signed")
     header_cid: str
     beacon: dict[str, Any] | None = Field(description="the beacon header, if at hand; foreign text")
     body_cid: str | None
@@ -212,5 +248,8 @@ class TaskDetail(TaskRecord):
     vote: Vote | None
     explain: Explain
     money: Money
+    evaluated: bool | None = Field(description="once closed: whether the evaluator's scores came in time")
+    children: tuple[PlanChild, ...] = Field(description="what revealed plans named")
+    receipt: TaskReceipt | None = Field(description="once closed with seats")
     deadlines: tuple[Deadline, ...]
     timeline: tuple[Event, ...]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from api import create_app
+from tests.api.browser import CHROMIUM
+from tests.api.server import served
 from tests.api.world import World, build
 from tests.indexer.conftest import devnet_world
 
@@ -33,3 +36,21 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("live")
     with devnet_world(folder) as scenario:
         yield build(scenario, folder, played=False)
+
+
+@pytest.fixture(scope="session")
+def told_url(told: World) -> Iterator[str]:
+    """URL of an API process over the played market."""
+    with served(told.settings) as (url, _):
+        yield url
+
+
+# Per module: while its driver lives, Playwright keeps an event loop running in this thread; asyncio tests could not run theirs.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()

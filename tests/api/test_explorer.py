@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.api.browser import NEEDS_CHROMIUM, Tab
 from tests.api.server import served
 from tests.api.world import World
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
-WAIT_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-class Tab:
-    """A tab that remembers what went wrong in it."""
-
-    def __init__(self, browser: Any, url: str, **context: Any) -> None:
-        self.url = url
-        self.context = browser.new_context(**context)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(WAIT_MS)
-        self.faults: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-
-    def go(self, path: str) -> Any:
-        answer = self.page.goto(self.url + path)
-        self.page.wait_for_selector("body[data-live=yes]")
-        return answer
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
@@ -52,16 +21,11 @@ def tab(browser: Any, told_url: str) -> Iterator[Tab]:
     opened.context.close()
 
 
-@pytest.fixture(scope="module")
-def told_url(told: World) -> Iterator[str]:
-    with served(told.settings) as (url, _):
-        yield url
-
-
 def paths(told: World) -> list[str]:
     tasks = [f"/tasks/0x{posted.task_id.hex()}" for posted in told.tasks.values()]
     fixed = ["/", "/tasks", "/tasks?state=settled", "/agents", "/agents/1", "/agents/4", "/blocks", "/blocks/20"]
-    return [*fixed, "/problems/input.invalid", *tasks]
+    wallets = ["/post", "/rewards", f"/rewards?address={told.scenario.requester.address}"]
+    return [*fixed, *wallets, "/problems/input.invalid", *tasks]
 
 
 def test_every_page_renders_clean(tab: Tab, told: World) -> None:
@@ -77,7 +41,8 @@ def test_every_page_renders_clean(tab: Tab, told: World) -> None:
 def test_no_page_is_wider_than_the_window(browser: Any, told: World, told_url: str, width: int) -> None:
     tab = Tab(browser, told_url, viewport={"width": width, "height": 800}, color_scheme="dark")
     widest = [f"/tasks/0x{told.tasks[name].task_id.hex()}" for name in ("no_show", "hostile")]
-    for path in ("/", "/tasks", "/agents", "/agents/1", "/blocks", *widest):
+    money = f"/rewards?address={told.scenario.agents[0].owner.address}"
+    for path in ("/", "/tasks", "/agents", "/agents/1", "/blocks", "/post", "/rewards", money, *widest):
         tab.go(path)
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= width, path
     tab.context.close()

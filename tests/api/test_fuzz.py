@@ -117,12 +117,15 @@ def test_any_path(client: TestClient, path: list[str], method: str) -> None:
     assert answer.status_code < 500
 
 
-PAGES = ["/", "/tasks", "/agents", "/blocks", "/search", "/tasks/{}", "/agents/{}", "/blocks/{}", "/tx/{}", "/problems/{}"]
+PAGES = [
+    "/", "/tasks", "/agents", "/blocks", "/search", "/post", "/rewards", "/tasks/{}", "/agents/{}", "/blocks/{}", "/tx/{}",
+    "/problems/{}",
+]  # fmt: skip
 
 
 @SLOW
 @given(path=st.sampled_from(PAGES), value=VALUES, params=st.dictionaries(
-    st.sampled_from(["state", "requester", "agent", "cursor", "q"]), VALUES))  # fmt: skip
+    st.sampled_from(["state", "requester", "agent", "cursor", "q", "address"]), VALUES))  # fmt: skip
 def test_pages(client: TestClient, path: str, value: str, params: dict[str, str]) -> None:
     answer = client.get(
         path.format(quoted(value) or "x").replace("..", "__"),

@@ -125,6 +125,6 @@ def test_node_down_leaves_reads_alone(told: World) -> None:
 
 
 def _deposit(told: World) -> dict[str, object]:
-    data = encode_deposit(told.scenario.stranger.address)
+    data = encode_deposit(told.scenario.stranger.address, 1)
     fees = {"gas": 100_000, "maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9, "nonce": 0}
     return {"to": told.scenario.deployment.market, "data": data, "value": 1, "chainId": 31337, "type": 2} | fees

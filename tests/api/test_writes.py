@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,7 +25,7 @@ from symphony_chain.spec.body import TaskBody
 from symphony_chain.spec.header import BeaconHeader
 from symphony_chain.types import State, Task
 from tests.api.world import World
-from tests.indexer.scenario import ETHER, GWEI
+from tests.indexer.scenario import ETHER, GWEI, Posted
 
 PASSWORD = "correct horse"
 WISH = {
@@ -145,7 +146,7 @@ def test_revert_is_decoded_and_nothing_is_sent(http: TestClient, live: World) ->
     assert answer.status_code == 409 and problem["code"] == "contract.InsufficientBalance"
     assert problem["context"]["args"]["want"] == str(10**30) and "deposit" in problem["hint"]
     assert rpc.get_nonce(requester.address) == nonce
-    good = {"to": to, "data": "0x" + market.encode_deposit(requester.address).hex(), "value": "1"}
+    good = {"to": to, "data": "0x" + market.encode_deposit(requester.address, 1).hex(), "value": "1"}
     retry = http.post("/v1/tx", json={"raw": signed(live, good)}, headers={"Idempotency-Key": "bad"})
     assert retry.status_code in (200, 202)  # a key whose transaction never went out is free again
 
@@ -196,12 +197,15 @@ def test_order_is_posted_once_with_the_relayers_gas(http: TestClient, live: Worl
     made = draft(http, live)
     task = Task.from_json(made["task"])
     signature = "0x" + signing.sign_task(scenario.requester, scenario.deployment.domain, task).hex()
-    poor = http.post("/v1/orders", json={"task": made["task"], "signature": signature})
+    order = made["order"] | {"signature": signature}
+    assert made["relayed"] and int(made["balance_wei"]) < task.escrow_wei and len(made["deposits"]) == 1
+    poor = http.post("/v1/orders", json=order)
     assert (poor.status_code, poor.json()["code"]) == (409, "contract.InsufficientBalance")
-    scenario.market(scenario.requester, market.encode_deposit(scenario.requester.address), task.escrow_wei)
+    deposit = made["deposits"][0]
+    scenario.market(scenario.requester, bytes.fromhex(deposit["data"][2:]), int(deposit["value"]))
     nonce = scenario.rpc.get_nonce(scenario.requester.address)
-    first = http.post("/v1/orders", json={"task": made["task"], "signature": signature}).json()
-    again = http.post("/v1/orders", json={"task": made["task"], "signature": signature}).json()
+    first = http.post("/v1/orders", json=order).json()
+    again = http.post("/v1/orders", json=order).json()
     assert first["status"] == "mined" and first == again and first["task_id"] == made["task_id"]
     assert scenario.rpc.get_nonce(scenario.requester.address) == nonce
 
@@ -210,16 +214,135 @@ def test_order_of_another_signer(http: TestClient, live: World) -> None:
     made = draft(http, live)
     task = Task.from_json(made["task"])
     forged = "0x" + signing.sign_task(live.scenario.stranger, live.scenario.deployment.domain, task).hex()
-    answer = http.post("/v1/orders", json={"task": made["task"], "signature": forged})
-    assert (answer.status_code, answer.json()["code"]) == (400, "order.bad_signature")
-    altered = made["task"] | {"k": 1.0}
-    answer = http.post("/v1/orders", json={"task": altered, "signature": forged})
-    assert answer.status_code == 400
+    answer = http.post("/v1/orders", json=made["order"] | {"signature": forged})
+    assert (answer.status_code, answer.json()["code"]) == (409, "contract.BadSignature")
+    for change in ({"k": "x"}, {"more": 1}, {"salt": "0x12"}):
+        answer = http.post("/v1/orders", json={"kind": "post", "task": made["task"] | change, "signature": forged})
+        assert (answer.status_code, answer.json()["code"]) == (400, "order.malformed"), change
+    assert http.post("/v1/orders", json={"kind": "steal", "signature": forged}).status_code == 422
+
+
+def test_a_task_through_orders_alone(http: TestClient, live: World) -> None:
+    """Nobody but the relayer has gas: every step of a task's life is a signed order, or a relayed reveal."""
+    scenario = live.scenario
+    domain, keys = scenario.deployment.domain, [Account.from_key(bytes([0x40 + i]) * 32) for i in range(2)]
+    requester = keys[0]
+    view = MarketClient(scenario.rpc, scenario.deployment.market)
+    scenario.market(scenario.stranger, market.encode_deposit(requester.address, ETHER), ETHER)
+
+    def send(kind: str, signature: bytes, **fields: Any) -> Any:
+        answer = http.post("/v1/orders", json={"kind": kind, "signature": "0x" + signature.hex()} | fields)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    made = draft(http, live, requester=requester.address, k=2, min_seats=1, evaluator=keys[1].address, evaluation_window_s=60)
+    task, task_id = Task.from_json(made["task"]), bytes.fromhex(made["task_id"][2:])
+    assert send("post", signing.sign_task(requester, domain, task), task=made["task"])["task_id"] == made["task_id"]
+    posted = Posted(task, task_id)
+    agents = [scenario.agents[0], scenario.agents[1]]
+    bids = [scenario.sign_bid(posted, agent, task.ceiling_wei) for agent in agents]
+    terms = [
+        {"agent_id": bid.agent_id, "price_wei": str(bid.price_wei), "confidence_bps": bid.confidence_bps,
+         "expiry_s": bid.expiry_s, "signature": "0x" + bid.signature.hex()}
+        for bid in bids
+    ]  # fmt: skip
+    send("award", signing.sign_award(requester, domain, task_id, bids), task=made["task"], bids=terms)
+    posted.agents = agents
+    for seat, agent in enumerate(agents):
+        digest, salt = hashlib.sha256(b"4").digest(), bytes([seat]) * 32
+        commitment = signing.commitment(task_id, agent.agent_id, digest, bytes(32), salt)
+        posted.openings.append((b"4", digest, bytes(32), salt))
+        signature = signing.sign_commit(agent.wallet, domain, task_id, seat, commitment)
+        send("commit", signature, task_id=made["task_id"], seat=seat, commitment="0x" + commitment.hex())
+    scenario.reveal(posted, [0, 1])
+    scores = [10_000, 5_000]
+    send("evaluate", signing.sign_evaluate(keys[1], domain, task_id, scores), task=made["task"], scores_bps=scores)
+    assert view.state(task_id) is State.SETTLED
+    for number, agent in enumerate(agents):
+        due_wei, before_wei = view.account(agent.agent_id).accrued_wei, scenario.rpc.get_balance(agent.owner.address)
+        claim = http.post("/v1/claims/draft", json={"agent_id": agent.agent_id, "by": agent.wallet.address}).json()
+        assert (int(claim["amount_wei"]), claim["to"]) == (due_wei, agent.owner.address) and due_wei > 0, number
+        signature = agent.wallet.sign_typed_data(full_message=claim["typed_data"]).signature
+        sent = send(signature=bytes(signature), **claim["order"])
+        assert sent["task_id"] is None and scenario.rpc.get_balance(agent.owner.address) == before_wei + due_wei
+        again = send(signature=bytes(signature), **claim["order"])
+        assert again["tx_hash"] == sent["tx_hash"]  # the same order is never sent twice
+    rest_wei = view.balance(requester.address)
+    payment = http.post("/v1/withdrawals/draft", json={"account": requester.address}).json()
+    assert int(payment["amount_wei"]) == rest_wei > 0
+    signature = requester.sign_typed_data(full_message=payment["typed_data"]).signature
+    send(signature=bytes(signature), **payment["order"])
+    assert scenario.rpc.get_balance(requester.address) == rest_wei and view.balance(requester.address) == 0
+    assert all(scenario.rpc.get_nonce(key.address) == 0 for key in keys)
+
+
+def test_take_and_cancel_by_order(http: TestClient, live: World) -> None:
+    scenario = live.scenario
+    domain = scenario.deployment.domain
+    taken = scenario.post(open=True)
+    scenario.warp(taken.task.bid_end_s + 1)
+    agent = scenario.agents[2]
+    signature = "0x" + signing.sign_take(agent.wallet, domain, taken.task_id, agent.agent_id, taken.task.commit_end_s).hex()
+    order = {
+        "kind": "take",
+        "task": taken.task.as_json(),
+        "agent_id": agent.agent_id,
+        "deadline_s": taken.task.commit_end_s,
+        "signature": signature,
+    }
+    assert http.post("/v1/orders", json=order).json()["status"] == "mined"
+    cancelled = scenario.post()
+    signature = "0x" + signing.sign_cancel(scenario.requester, domain, cancelled.task_id).hex()
+    order = {"kind": "cancel", "task": cancelled.task.as_json(), "signature": signature}
+    assert http.post("/v1/orders", json=order).json()["status"] == "mined"
+    view = MarketClient(scenario.rpc, scenario.deployment.market)
+    assert view.state(cancelled.task_id) is State.CANCELLED and view.state(taken.task_id) is State.AWARDED
+
+
+def test_payments_that_cannot_be(http: TestClient, live: World) -> None:
+    scenario = live.scenario
+    stranger, agent = scenario.keys[7].address, scenario.agents[0]
+
+    def refused(path: str, wish: dict[str, Any]) -> tuple[int, str]:
+        answer = http.post(path, json=wish)
+        return answer.status_code, answer.json()["code"]
+
+    assert refused("/v1/withdrawals/draft", {"account": stranger}) == (409, "money.nothing")
+    too_much = {"account": stranger, "amount_wei": "5"}
+    assert refused("/v1/withdrawals/draft", too_much) == (409, "contract.InsufficientBalance")
+    scenario.fund(agent, 5)
+    assert refused("/v1/claims/draft", {"agent_id": 1, "by": stranger}) == (409, "contract.NotAuthorized")
+    astray = {"agent_id": 1, "by": agent.wallet.address, "to": stranger}
+    assert refused("/v1/claims/draft", astray) == (409, "contract.WalletMayOnlyPayOwner")
+    idle = {"agent_id": 4, "by": scenario.agents[3].owner.address}
+    assert refused("/v1/claims/draft", idle) == (409, "contract.NothingToClaim")
+    assert refused("/v1/claims/draft", {"agent_id": 99, "by": stranger}) == (409, "contract.UnknownAgent")
+    assert refused("/v1/claims/draft", {"agent_id": "1", "by": stranger})[0] == 422
+
+
+def test_a_claim_is_good_for_an_hour_of_block_time_only(http: TestClient, live: World) -> None:
+    scenario = live.scenario
+    agent = scenario.agents[2]
+    scenario.fund(agent, 7)
+    claim = http.post("/v1/claims/draft", json={"agent_id": agent.agent_id, "by": agent.owner.address}).json()
+    signature = agent.owner.sign_typed_data(full_message=claim["typed_data"]).signature
+    scenario.warp(claim["deadline_s"] + 1)
+    late = http.post("/v1/orders", json=claim["order"] | {"signature": "0x" + signature.hex()})
+    assert (late.status_code, late.json()["code"]) == (409, "contract.SignatureExpired")
+
+
+def test_token_drafts_bring_approval_and_deposit(http: TestClient, live: World) -> None:
+    scenario = live.scenario
+    token = scenario.create("PlainToken")
+    made = draft(http, live, token=token)
+    assert made["transaction"]["value"] == "0" and made["token"] == token
+    approve, deposit = made["deposits"]
+    assert (approve["to"], deposit["to"]) == (token, scenario.deployment.market) and deposit["value"] == "0"
 
 
 def test_order_without_a_relayer(live: World) -> None:
     with TestClient(create_app(live.settings)) as other:
-        answer = other.post("/v1/orders", json={"task": {}, "signature": "0x" + "00" * 65})
+        answer = other.post("/v1/orders", json={"kind": "post", "task": {}, "signature": "0x" + "00" * 65})
     assert answer.status_code == 501 and "--relayer-keystore" in answer.json()["hint"]
 
 
@@ -269,6 +392,9 @@ def test_writes_are_limited_per_client(live: World) -> None:
         ({"prompt": "x" * 40_000}, 422),
         ({"prompt": "\N{PILE OF POO}" * 10_000}, 400),
         ({"ceiling_wei": 5}, 422),
+        ({"ceiling_wei": "0"}, 400),
+        ({"min_seats": 2}, 400),
+        ({"evaluation_fee_wei": "1"}, 400),
         ({"ceiling_wei": "9" * 29}, 400),
         ({"answer_format": {"type": "sql"}}, 400),
         ({"k": 17}, 422),

@@ -82,7 +82,12 @@ function replaceLive(next, onlyHead) {
   for (const summary of document.querySelectorAll("details > summary")) if (open.has(summary.textContent)) summary.parentElement.open = true;
   // A part that was not there before (the first bid, a transaction that got mined) needs the whole page.
   const extra = [...next.querySelectorAll("[data-live]")].some((node) => !document.getElementById(node.id));
-  if ((missing || extra) && !onlyHead) main.replaceChildren(...document.importNode(next.getElementById("main"), true).childNodes);
+  if ((missing || extra) && !onlyHead) {
+    const fresh = document.importNode(next.getElementById("main"), true);
+    // Parts that other scripts hold on to move over as they are.
+    for (const kept of document.querySelectorAll("[data-keep]")) fresh.querySelector(`#${kept.id}`)?.replaceWith(kept);
+    main.replaceChildren(...fresh.childNodes);
+  }
   tick();
 }
 
