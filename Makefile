@@ -39,4 +39,4 @@ $(STAMP)-test: $(STAMP)-run package-lock.json scripts/setup_test.sh
 	@touch $@
 
 clean:
-	rm -rf $(VENV) node_modules artifacts cache out build *.egg-info
+	rm -rf $(VENV) $(VENV)-* node_modules artifacts cache out build *.egg-info

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beyond Python wheels: npm packages under Node 24, llama.cpp (compiled), Chromium. Idempotent.
+# What the tests need beyond Python wheels: npm packages under Node 24, llama.cpp (compiled), the contracts' checkers, Chromium,
+# PostgreSQL. Idempotent.
 set -euo pipefail
 venv=${1:?usage: setup_test.sh VENV}
 
@@ -17,11 +18,25 @@ print(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependenci
 PY
 )"
 
-if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
+# Checkers of the contracts, and a foreign client of them, pin other versions of our libraries: each has an environment of its own.
+checker() { # NAME REQUIREMENT…
+  local home="$venv-$1"
+  [ -x "$home/bin/pip" ] || "$venv/bin/python" -m venv "$home"
+  "$home/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
+}
+checker slither slither-analyzer==0.11.6
+checker halmos halmos==0.3.3 bitwuzla==0.10.0 cvc5==1.4.2
+checker foreign agent0-sdk==1.7.1
+
+# Debian packages: a browser, and a database server whose binaries a test runs in a cluster of its own.
+missing=()
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   else
-    echo "Chromium is missing: install it (Debian: sudo apt-get install chromium), then run make test again" >&2
+    echo "Missing: ${missing[*]}. Install it (Debian: sudo apt-get install ${missing[*]}), then run make test again" >&2
     exit 1
   fi
 fi

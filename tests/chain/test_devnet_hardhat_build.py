@@ -25,7 +25,8 @@ def test_hardhat_builds_the_shipped_bytecode() -> None:
     shipped = [path for path in (ROOT / "symphony_chain" / "artifacts").glob("*.json") if path.stem != "manifest"]
     assert {path.stem for path in shipped} >= {"AgentRegistry", "TaskMarket"}
     for path in shipped:
-        theirs = json.loads((ROOT / "artifacts" / "contracts" / f"{path.stem}.sol" / path.name).read_text())
+        (built_file,) = (ROOT / "artifacts" / "contracts").glob(f"**/{path.stem}.sol/{path.name}")
+        theirs = json.loads(built_file.read_text())
         ours = json.loads(path.read_text())
         for part in ("bytecode", "deployedBytecode"):
             assert theirs[part].removeprefix("0x") == ours[part].removeprefix("0x"), (path.stem, part)

@@ -20,24 +20,31 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from symphony_chain import events
-from symphony_chain.abi import MARKET, REGISTRY, artifact, decode_error, decode_output, encode
-from symphony_chain.deploy import initcode
+from symphony_chain.abi import MARKET, PLANS, REGISTRY, artifact, decode_error, decode_output, encode
+from symphony_chain.deploy import DEFAULT_TERMS, Terms, initcode
 from symphony_chain.rpc_types import Log
 from symphony_chain.signing import Domain
+from symphony_chain.types import ZERO_ADDRESS
 
 CHAIN_ID = 31337
 GENESIS_TIME_S = 1_800_000_000
 GAS = 30_000_000
 RICH_WEI = 10**24
+_TRANSFER = keccak(text="Transfer(address,address,uint256)")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one call did: its logs in order, or the custom error it reverted with (name, arguments)."""
+    """What one call did: its logs in order, or the custom error it reverted with (name, arguments).
+
+    `gas_used` is what a transaction pays: the 21,000, calldata (with the floor of EIP-7623), execution on cold storage, less
+    refunds.
+    """
 
     ok: bool
     output: bytes
     logs: tuple[Log, ...]
+    gas_used: int
 
     @property
     def error(self) -> tuple[str, dict[str, Any]] | None:
@@ -48,8 +55,9 @@ class Outcome:
 
     @property
     def events(self) -> list[events.Event]:
-        """The logs that have a typed form."""
-        return [event for log in self.logs if (event := events.decode(log)) is not None]
+        """The logs that have a typed form; an ERC-20's Transfer shares its topic with ERC-721's, but not its shape."""
+        ours = [log for log in self.logs if log.topics[0] != _TRANSFER or len(log.topics) == 4]
+        return [event for log in ours if (event := events.decode(log)) is not None]
 
 
 class Evm:
@@ -59,7 +67,8 @@ class Evm:
         self._db = db
         self._root = root
         self.time_s = GENESIS_TIME_S
-        self._state = PragueState(db, _context(self.time_s), root)
+        self.chain_id = CHAIN_ID
+        self._state = PragueState(db, _context(self.time_s, self.chain_id), root)
 
     @classmethod
     def new(cls, rich: Sequence[str]) -> Evm:
@@ -82,20 +91,21 @@ class Evm:
         """Timestamp of the calls that follow; time never runs back."""
         assert time_s >= self.time_s, f"{time_s} is before {self.time_s}"
         self.time_s = time_s
-        self._state.execution_context = _context(time_s)
+        self._state.execution_context = _context(time_s, self.chain_id)
+
+    def split(self, chain_id: int) -> None:
+        """The chain forks away: the same state under another chain id."""
+        self.chain_id = chain_id
+        self.at(self.time_s)
+
+    def root(self) -> bytes:
+        """State root: equal roots, equal states."""
+        self._state.persist()
+        return bytes(self._state.state_root)
 
     def send(self, sender: str, to: str, data: bytes, value_wei: int = 0) -> Outcome:
         """A transaction: kept if it succeeds."""
-        target = _bytes(to)
-        message = Message(
-            gas=GAS,
-            to=target,
-            sender=_bytes(sender),
-            value=value_wei,
-            data=data,
-            code=self._state.get_code(target),
-        )
-        return self._run(message)
+        return self._transact(self._message(sender, to, data, value_wei))
 
     def create(self, sender: str, code: bytes, at: str | None = None) -> str:
         """Deploys a contract (at a wished address: this is no real chain) and returns its address."""
@@ -111,34 +121,67 @@ class Evm:
             code=code,
             create_address=address,
         )
-        outcome = self._run(message)
+        outcome = self._transact(message)
         assert outcome.ok, outcome.error
         return to_checksum_address(address)
 
     def call(self, to: str, data: bytes, sender: str = "0x" + "00" * 20) -> bytes:
         """A read: nothing is kept, and it must succeed."""
-        snapshot = self._state.snapshot()
-        outcome = self.send(sender, to, data)
-        self._state.revert(snapshot)
+        outcome = self.dry(sender, to, data)
         assert outcome.ok, outcome.error
         return outcome.output
+
+    def dry(self, sender: str, to: str, data: bytes, value_wei: int = 0) -> Outcome:
+        """What a transaction would do; nothing is kept."""
+        self._state.lock_changes()
+        snapshot = self._state.snapshot()
+        outcome = self._run(self._message(sender, to, data, value_wei))
+        self._state.revert(snapshot)
+        return outcome
 
     def slot(self, address: str, index: int) -> int:
         """A storage word."""
         return self._state.get_storage(_bytes(address), index)
 
+    def poke(self, address: str, index: int, value: int) -> None:
+        """Writes a storage word by hand."""
+        self._state.set_storage(_bytes(address), index, value)
+
     def coins(self, address: str) -> int:
         return self._state.get_balance(_bytes(address))
 
+    def give(self, address: str, amount_wei: int) -> None:
+        """Coins out of nothing."""
+        self._state.set_balance(_bytes(address), self.coins(address) + amount_wei)
+
+    def _message(self, sender: str, to: str, data: bytes, value_wei: int) -> Message:
+        target = _bytes(to)
+        return Message(
+            gas=GAS,
+            to=target,
+            sender=_bytes(sender),
+            value=value_wei,
+            data=data,
+            code=self._state.get_code(target),
+        )
+
+    def _transact(self, message: Message) -> Outcome:
+        """As a transaction of its own: what was warm or written before counts as cold and old."""
+        self._state.lock_changes()
+        return self._run(message)
+
     def _run(self, message: Message) -> Outcome:
         state = self._state
+        for address in (message.sender, message.storage_address):
+            state.mark_address_warm(address)
         transaction = FrontierTransactionContext(gas_price=0, origin=message.sender)
         kind = state.computation_class
         run = kind.apply_create_message if message.is_create else kind.apply_message
         computation = run(state, message, transaction)
         state.clear_transient_storage()
+        gas_used = _transaction_gas(message, computation.get_gas_used(), computation.get_gas_refund())
         if computation.is_error:
-            return Outcome(False, bytes(computation.output), ())
+            return Outcome(False, bytes(computation.output), (), gas_used)
         logs = tuple(
             Log(
                 to_checksum_address(address),
@@ -152,27 +195,30 @@ class Evm:
             )
             for index, (address, topics, data) in enumerate(computation.get_log_entries())
         )
-        return Outcome(True, bytes(computation.output), logs)
+        return Outcome(True, bytes(computation.output), logs, gas_used)
 
 
 @dataclass
 class Deployed:
-    """Both contracts on an `Evm`, with the calls that tests make most."""
+    """Registry, plans and market on an `Evm`, with the calls that tests make most."""
 
     evm: Evm
     registry: str
+    plans: str
     market: str
 
     @classmethod
-    def new(cls, rich: Sequence[str], min_window_s: int) -> Deployed:
+    def new(cls, rich: Sequence[str], *, terms: Terms = DEFAULT_TERMS, pool: str = ZERO_ADDRESS) -> Deployed:
+        """On a chain of its own, where each address of `rich` has RICH_WEI."""
         evm = Evm.new(rich)
         registry = evm.create(rich[0], initcode(REGISTRY))
-        market = evm.create(rich[0], initcode(MARKET, ["address", "uint256"], [registry, min_window_s]))
+        plans = evm.create(rich[0], initcode(PLANS, ["address"], [registry]))
+        market = evm.create(rich[0], market_code(registry, plans, terms, pool))
         evm.persist()
-        return cls(evm, registry, market)
+        return cls(evm, registry, plans, market)
 
     def fork(self) -> Deployed:
-        return Deployed(self.evm.fork(), self.registry, self.market)
+        return Deployed(self.evm.fork(), self.registry, self.plans, self.market)
 
     @property
     def domain(self) -> Domain:
@@ -194,6 +240,13 @@ class Deployed:
         return [decode_output(MARKET, name, raw) for (name, _), raw in zip(calls, results, strict=True)]
 
 
+def market_code(registry: str, plans: str, terms: Terms = DEFAULT_TERMS, pool: str = ZERO_ADDRESS) -> bytes:
+    """Creation bytecode of a market."""
+    types = ["address", "address", "address", "uint256", "address", "uint256", "uint256"]
+    rules = [terms.min_window_s, terms.score_token, terms.score_min_wei, terms.score_burn_bps]
+    return initcode(MARKET, types, [registry, pool, plans, *rules])
+
+
 @cache
 def slot_of(base: int, *keys: int) -> int:
     """Storage slot of a (nested) mapping's entry."""
@@ -207,7 +260,15 @@ def deployed_code(name: str) -> bytes:
     return bytes.fromhex(artifact(name)["deployedBytecode"][2:])
 
 
-def _context(time_s: int) -> ExecutionContext:
+def _transaction_gas(message: Message, execution: int, refund: int) -> int:
+    """What a transaction with this message pays (EIPs 2028, 3529 and 7623)."""
+    zeros = message.data.count(0)
+    tokens = zeros + 4 * (len(message.data) - zeros)
+    used = 21_000 + 4 * tokens + execution
+    return max(used - min(refund, used // 5), 21_000 + 10 * tokens)
+
+
+def _context(time_s: int, chain_id: int) -> ExecutionContext:
     return ExecutionContext(
         coinbase=bytes(20),
         timestamp=time_s,
@@ -216,7 +277,7 @@ def _context(time_s: int) -> ExecutionContext:
         mix_hash=bytes(32),
         gas_limit=GAS,
         prev_hashes=(),
-        chain_id=CHAIN_ID,
+        chain_id=chain_id,
         base_fee_per_gas=0,
         excess_blob_gas=0,
     )

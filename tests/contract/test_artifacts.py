@@ -13,7 +13,7 @@ from symphony_chain.abi import artifact
 from tests.contract.tools import FORGE, ROOT, need, run
 
 ARTIFACTS = ROOT / "symphony_chain" / "artifacts"
-CONTRACTS = ("AgentRegistry", "TaskMarket")
+CONTRACTS = sorted(path.stem for path in ARTIFACTS.glob("*.json") if path.stem != "manifest")
 
 
 def _sha256(path: Path) -> str:

@@ -118,7 +118,7 @@ def test_python_reproduces_the_vectors() -> None:
             tally.Vote(v["weight"], bytes.fromhex(v["answer"][2:]) if v["answer"] else None)
             for v in case["votes"]
         ]
-        result = tally.tally(bytes.fromhex(case["taskId"][2:]), votes, case["quorumBps"])
+        result = tally.tally(bytes.fromhex(case["taskId"][2:]), votes, case["quorumBps"], case["minSeats"])
         assert result.outcome.name == case["outcome"]
         assert (result.winner and "0x" + result.winner.hex()) == case["winner"]
         assert (result.winner_weight, result.total_weight, result.supporters) == (

@@ -14,23 +14,66 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
-from symphony_chain import market, registry, signing
-from symphony_chain.abi import REGISTRY, encode
+from symphony_chain import events, market, registry, signing
+from symphony_chain.abi import MARKET, REGISTRY, encode
+from symphony_chain.deploy import Terms
 from symphony_chain.model.context import Call, ModelRevert
 from symphony_chain.model.market import MarketModel, OfferedBid
 from symphony_chain.model.registry import RegistryModel
-from symphony_chain.types import NATIVE, ZERO_ADDRESS, Bid, State, Task
+from symphony_chain.model.tokens import Tokens
+from symphony_chain.types import NATIVE, ZERO_ADDRESS, Bid, Opening, Receipt, State, Task
+from tests.contract.doubles import Double
 from tests.contract.evm import GENESIS_TIME_S, Deployed, Outcome, slot_of
 
-MIN_WINDOW_S = 5
-KEYS: list[LocalAccount] = [Account.from_key(keccak(text=f"actor {i}")) for i in range(6)]
-ACTORS = [key.address for key in KEYS]
-KEY_OF = {key.address: key for key in KEYS}
+KEYS: list[LocalAccount] = [Account.from_key(keccak(text=f"actor {i}")) for i in range(8)]
+ACTORS = [key.address for key in KEYS[:6]]
+POOL = KEYS[6].address  # as good as any: the market only credits it
+_KEY_1271 = KEYS[7]
 PAGES = (keccak(text="page 0"), keccak(text="page 1"))
 _N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-#: Storage of TaskMarket, after the two string slots of EIP712; `compare_views` would find an error here at once.
-_SEAT, _BALANCE, _ACCOUNT, _EARNED, _BURNT, _NONCE = range(3, 9)
-_BASE = Deployed.new(ACTORS, MIN_WINDOW_S)
+#: Storage of TaskMarket, Vault's first; `compare_views` would find an error here at once.
+_BALANCE, _ACCOUNT, _NONCE, _HEAD, _SEAT, _EARNED = range(6)
+
+#: What every actor holds of every token.
+TOKENS_WEI = 10**24
+#: Reputation for nothing, and reputation that has a price.
+FREE_TERMS = Terms(score_min_wei=0, score_burn_bps=0)
+PRICED_TERMS = Terms(score_min_wei=500, score_burn_bps=300)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A deployment to fork worlds from, with a wallet contract and tokens on its chain."""
+
+    chain: Deployed
+    terms: Terms
+    pool: str
+    wallet: str
+    fee_bps: dict[str, int]  # token → what it keeps of a transfer
+
+    @classmethod
+    def new(cls, terms: Terms, pool: str = POOL) -> Base:
+        chain = Deployed.new([*ACTORS, POOL], terms=terms, pool=pool)
+        evm = chain.evm
+        wallet = Double.deploy(evm, ACTORS[0], "Wallet1271", _KEY_1271.address).address
+        fee_bps: dict[str, int] = {}
+        for name, fee in (("PlainToken", 0), ("FeeToken", 100)):
+            token = Double.deploy(evm, ACTORS[0], name)
+            fee_bps[token.address] = fee
+            for holder in (*ACTORS, wallet):
+                token.must(holder, "mint", holder, TOKENS_WEI)
+                token.must(holder, "approve", chain.market, 1 << 255)
+        evm.give(wallet, TOKENS_WEI)
+        evm.persist()
+        return cls(chain, terms, pool, wallet, fee_bps)
+
+
+FREE = Base.new(FREE_TERMS)
+PRICED = Base.new(PRICED_TERMS)
+#: An actor that is a contract: it signs by ERC-1271, what its key signed in 65 bytes.
+CONTRACT = FREE.wallet
+EVERYBODY = (*ACTORS, CONTRACT, POOL)
+KEY_OF = {**{key.address: key for key in KEYS[:7]}, CONTRACT: _KEY_1271}
 
 #: How a signature is dressed before it is handed in.
 FORMS = ("plain", "compact", "high-s", "short", "v0")
@@ -62,32 +105,43 @@ class Act:
 
 
 @dataclass(frozen=True)
-class Opening:
-    """What a seat will reveal."""
+class Plan:
+    """What a planner binds in its evidence digest."""
 
-    answer: bytes
-    answer_digest: bytes
-    evidence: bytes
-    salt: bytes
+    trace_digest: bytes
+    children: tuple[bytes, ...]
+
+    @property
+    def evidence(self) -> bytes:
+        return signing.plan_evidence(self.trace_digest, self.children)
 
 
 @dataclass
 class World:
     """Both sides of one chain, and what actors remember off chain."""
 
-    chain: Deployed = field(default_factory=_BASE.fork)
-    tasks: dict[bytes, Task] = field(default_factory=dict)
+    base: Base = field(default_factory=lambda: FREE)
     offers: dict[bytes, list[OfferedBid]] = field(default_factory=dict)
     openings: dict[tuple[bytes, int], Opening] = field(default_factory=dict)
+    plans: dict[tuple[bytes, int], Plan] = field(default_factory=dict)
+    receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    _ids: dict[Task, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.chain = self.base.chain.fork()
         self.registry = RegistryModel()
+        ours = (self.chain.registry, self.chain.plans, self.chain.market)  # none takes coins
+        tokens = Tokens(accepts=lambda address: address not in ours, fee_bps=self.base.fee_bps)
+        for token in self.base.fee_bps:
+            for holder in (*ACTORS, CONTRACT):
+                tokens.mint(token, holder, TOKENS_WEI)
         self.market = MarketModel(
             self.registry,
-            MIN_WINDOW_S,
-            lambda task: signing.task_id(self.domain, task),
-            # Neither contract can receive coins.
-            accepts=lambda address: address not in (self.chain.registry, self.chain.market),
+            self.base.terms.min_window_s,
+            self.task_id,
+            rules=self.base.terms.rules,
+            pool=self.base.pool,
+            tokens=tokens,
         )
         self.chain.evm.at(GENESIS_TIME_S)
 
@@ -99,6 +153,11 @@ class World:
     def now_s(self) -> int:
         return self.chain.evm.time_s
 
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Everything that money can be here."""
+        return (NATIVE, *self.base.fee_bps)
+
     def do(self, act: Act) -> Outcome:
         """Runs an act on both sides and compares success, error with arguments, and events."""
         outcome = self.chain.evm.send(act.sender, act.to, act.data, act.value_wei)
@@ -108,8 +167,12 @@ class World:
             act.run(Call(act.sender, self.now_s, act.value_wei))
         except ModelRevert as revert:
             error = revert.name, revert.arguments
-        assert outcome.error == error
+        assert outcome.error == error, (outcome.error, error)
         assert outcome.events == [*self.market.events[seen[0] :], *self.registry.events[seen[1] :]]
+        for event in outcome.events:
+            if isinstance(event, events.TaskSettled):
+                task = self.market.tasks[event.task_id].task
+                self.receipts[event.task_id] = Receipt(task, event.winner, event.results)
         return outcome
 
     def must(self, act: Act) -> Outcome:
@@ -170,20 +233,20 @@ class World:
 
     # --- money ---
 
-    def deposit(self, sender: str, account: str, value_wei: int) -> Act:
-        return self._of_market(
-            sender, market.encode_deposit(account), lambda c: self.market.deposit(c, account), value_wei
-        )
+    def deposit(self, sender: str, account: str, amount_wei: int, token: str = NATIVE, value_wei: int | None = None) -> Act:
+        """`value_wei`: the coins that come along; by default those that the amount needs."""
+        data = market.encode_deposit(account, amount_wei, token)
+        value_wei = _value(amount_wei, token) if value_wei is None else value_wei
+        return self._of_market(sender, data, lambda c: self.market.deposit(c, account, token, amount_wei), value_wei)
 
-    def fund_agent(self, sender: str, agent_id: int, value_wei: int) -> Act:
-        data = market.encode_fund_agent(agent_id)
-        return self._of_market(sender, data, lambda c: self.market.fund_agent(c, agent_id), value_wei)
+    def fund_agent(self, sender: str, agent_id: int, amount_wei: int, token: str = NATIVE) -> Act:
+        data = market.encode_fund_agent(agent_id, amount_wei, token)
+        run = lambda c: self.market.fund_agent(c, agent_id, token, amount_wei)  # noqa: E731
+        return self._of_market(sender, data, run, _value(amount_wei, token))
 
-    def withdraw(self, sender: str, account: str, to: str, amount_wei: int) -> Act:
-        data = market.encode_withdraw(account, to, amount_wei)
-        return self._of_market(
-            sender, data, lambda c: self.market.withdraw(c, account, NATIVE, to, amount_wei)
-        )
+    def withdraw(self, sender: str, account: str, to: str, amount_wei: int, token: str = NATIVE) -> Act:
+        data = market.encode_withdraw(account, to, amount_wei, token)
+        return self._of_market(sender, data, lambda c: self.market.withdraw(c, account, token, to, amount_wei))
 
     def withdraw_signed(
         self,
@@ -194,21 +257,22 @@ class World:
         deadline_s: int,
         signer: str,
         *,
+        token: str = NATIVE,
         form: str = "plain",
         nonce: int | None = None,
     ) -> Act:
         def message(nonce: int) -> dict[str, Any]:
             names = ("account", "token", "to", "amount", "nonce", "deadline")
-            return dict(zip(names, (account, NATIVE, to, amount_wei, nonce, deadline_s), strict=True))
+            return dict(zip(names, (account, token, to, amount_wei, nonce, deadline_s), strict=True))
 
         used = self.market.nonces[account] if nonce is None else nonce
         signature = self._sign(signer, "Withdraw", message(used), form)
 
         def run(call: Call) -> object:
             by = self._recover("Withdraw", message(self.market.nonces[account]), signature)
-            return self.market.withdraw(replace(call, signer=by), account, NATIVE, to, amount_wei, deadline_s)
+            return self.market.withdraw(replace(call, signer=by), account, token, to, amount_wei, deadline_s)
 
-        data = market.encode_withdraw(account, to, amount_wei, NATIVE, deadline_s, signature)
+        data = market.encode_withdraw(account, to, amount_wei, token, deadline_s, signature)
         return self._of_market(sender, data, run)
 
     def claim(self, sender: str, agent_id: int, to: str, token: str = NATIVE) -> Act:
@@ -223,12 +287,13 @@ class World:
         deadline_s: int,
         signer: str,
         *,
+        token: str = NATIVE,
         form: str = "plain",
         nonce: int | None = None,
     ) -> Act:
         def message(nonce: int) -> dict[str, Any]:
             names = ("agentId", "token", "to", "nonce", "deadline")
-            return dict(zip(names, (agent_id, NATIVE, to, nonce, deadline_s), strict=True))
+            return dict(zip(names, (agent_id, token, to, nonce, deadline_s), strict=True))
 
         used = self.market.nonces[signer] if nonce is None else nonce
         signature = self._sign(signer, "Claim", message(used), form)
@@ -237,32 +302,42 @@ class World:
             # The contract tries the owner's nonce, then the wallet's: whoever it fits is the signer.
             candidates = self.registry.owner_and_wallet(agent_id)
             signed = [
-                a
-                for a in candidates
-                if self._recover("Claim", message(self.market.nonces[a]), signature) == a
+                a for a in candidates if self._recover("Claim", message(self.market.nonces[a]), signature) == a
             ]
             by = signed[0] if signed else ZERO_ADDRESS
-            return self.market.claim(replace(call, signer=by), agent_id, NATIVE, to, deadline_s)
+            return self.market.claim(replace(call, signer=by), agent_id, token, to, deadline_s)
 
-        data = market.encode_claim(agent_id, to, NATIVE, deadline_s, signature)
+        data = market.encode_claim(agent_id, to, token, deadline_s, signature)
         return self._of_market(sender, data, run)
 
     # --- life of a task ---
 
     def task_id(self, task: Task) -> bytes:
-        task_id = signing.task_id(self.domain, task)
-        self.tasks.setdefault(task_id, task)
-        return task_id
+        found = self._ids.get(task)
+        if found is None:
+            found = self._ids[task] = signing.task_id(self.domain, task)
+        return found
 
-    def post(self, sender: str, task: Task, signer: str | None = None, form: str = "plain") -> Act:
-        message = signing.task_message(task)
-        signature, by = self._maybe_signed(signer, "Task", message, form)
+    def post(
+        self, sender: str, task: Task, value_wei: int = 0, *, signer: str | None = None, form: str = "plain"
+    ) -> Act:
+        signature, by = self._maybe_signed(signer, "Task", signing.task_message(task), form)
         data = market.encode_post(task, signature)
-        return self._of_market(sender, data, lambda c: self.market.post(replace(c, signer=by), task))
+        return self._of_market(sender, data, lambda c: self.market.post(replace(c, signer=by), task), value_wei)
 
-    def deposit_and_post(self, sender: str, task: Task, value_wei: int) -> Act:
-        data = market.encode_deposit_and_post(task)
-        return self._of_market(sender, data, lambda c: self.market.deposit_and_post(c, task), value_wei)
+    def hire(
+        self,
+        sender: str,
+        task: Task,
+        offers: Sequence[OfferedBid],
+        value_wei: int = 0,
+        *,
+        signer: str | None = None,
+        form: str = "plain",
+    ) -> Act:
+        signature, by = self._maybe_signed(signer, "Hire", self._choice(task, offers), form)
+        data = market.encode_hire(task, [offer.bid for offer in offers], signature)
+        return self._of_market(sender, data, lambda c: self.market.hire(replace(c, signer=by), task, offers), value_wei)
 
     def cancel(self, sender: str, task: Task, signer: str | None = None, form: str = "plain") -> Act:
         signature, by = self._maybe_signed(signer, "Cancel", {"taskId": self.task_id(task)}, form)
@@ -271,9 +346,9 @@ class World:
 
     def offer(self, task_id: bytes, bid: Bid, signer: str, form: str = "plain") -> OfferedBid:
         """A signed bid, remembered for a later award."""
-        signature = self._sign(signer, "Bid", signing.bid_message(task_id, bid), form)
-        signed = replace(bid, signature=signature)
-        found = OfferedBid(signed, signing.recover_bid(self.domain, task_id, signed) or ZERO_ADDRESS)
+        message = signing.bid_message(task_id, bid)
+        signature = self._sign(signer, "Bid", message, form)
+        found = OfferedBid(replace(bid, signature=signature), self._recover("Bid", message, signature))
         self.offers.setdefault(task_id, []).append(found)
         return found
 
@@ -289,15 +364,27 @@ class World:
         signer: str | None = None,
         form: str = "plain",
     ) -> Act:
-        bids = [offer.bid for offer in offers]
-        message = {
-            "taskId": self.task_id(task),
-            "agentIds": [bid.agent_id for bid in bids],
-            "prices": [bid.price_wei for bid in bids],
-        }
-        signature, by = self._maybe_signed(signer, "Award", message, form)
-        data = market.encode_award(task, bids, signature)
+        signature, by = self._maybe_signed(signer, "Award", self._choice(task, offers), form)
+        data = market.encode_award(task, [offer.bid for offer in offers], signature)
         return self._of_market(sender, data, lambda c: self.market.award(replace(c, signer=by), task, offers))
+
+    def take(
+        self,
+        sender: str,
+        task: Task,
+        agent_id: int,
+        signer: str | None = None,
+        form: str = "plain",
+        ahead_s: int = 0,
+    ) -> Act:
+        """A signed one is good for `ahead_s` more seconds."""
+        deadline_s = self.now_s + ahead_s
+        message = {"taskId": self.task_id(task), "agentId": agent_id, "deadline": deadline_s}
+        signature, by = self._maybe_signed(signer, "Take", message, form)
+        data = market.encode_take(task, agent_id, signature, deadline_s)
+        return self._of_market(
+            sender, data, lambda c: self.market.take(replace(c, signer=by), task, agent_id, deadline_s)
+        )
 
     def commit(
         self,
@@ -315,11 +402,37 @@ class World:
             sender, data, lambda c: self.market.commit(replace(c, signer=by), task_id, seat, commitment)
         )
 
-    def reveal(self, sender: str, task_id: bytes, seat: int, opening: Opening, answer: bytes = b"") -> Act:
-        values = (task_id, seat, opening.answer_digest, opening.evidence, opening.salt, answer)
-        return self._of_market(
-            sender, market.encode_reveal(*values), lambda c: self.market.reveal(c, *values)
-        )
+    def reveal(self, sender: str, task_id: bytes, opening: Opening) -> Act:
+        data = market.encode_reveal(task_id, opening)
+        return self._of_market(sender, data, lambda c: self.market.reveal(c, task_id, opening))
+
+    def reveal_plan(
+        self, sender: str, task: Task, opening: Opening, plan: Plan, receipts: Sequence[Receipt] | None = None
+    ) -> Act:
+        """Through `Plans`; `receipts` are by default the right ones, and some other task's where a child has none."""
+        if receipts is None:
+            receipts = [self.receipts.get(child, Receipt(task, b"", ())) for child in plan.children]
+        given = receipts
+        data = market.encode_reveal_plan(self.chain.market, task, opening, plan.trace_digest, plan.children, given)
+
+        def run(call: Call) -> object:
+            return self.market.reveal_plan(call, task, opening, plan.trace_digest, plan.children, given)
+
+        return Act(sender, self.chain.plans, data, run)
+
+    def reveal_and_settle(self, sender: str, task: Task, openings: Sequence[Opening]) -> Act:
+        data = market.encode_reveal_and_settle(task, openings)
+        return self._of_market(sender, data, lambda c: self.market.reveal_and_settle(c, task, openings))
+
+    def evaluate(
+        self, sender: str, task: Task, scores_bps: Sequence[int], signer: str | None = None, form: str = "plain"
+    ) -> Act:
+        """Scores may be out of range here."""
+        word = sum(score << (16 * seat) for seat, score in enumerate(scores_bps))
+        message = {"taskId": self.task_id(task), "scores": word}
+        signature, by = self._maybe_signed(signer, "Evaluate", message, form)
+        data = encode(MARKET, "evaluate", task.words(), word, signature)
+        return self._of_market(sender, data, lambda c: self.market.evaluate(replace(c, signer=by), task, scores_bps))
 
     def settle(self, sender: str, task: Task) -> Act:
         return self._of_market(sender, market.encode_settle(task), lambda c: self.market.settle(c, task))
@@ -333,55 +446,78 @@ class World:
 
         return self._of_market(sender, market.encode_multicall([act.data for act in acts]), run)
 
+    def earn(self, agent_id: int, word: int, page_id: bytes = PAGES[0]) -> None:
+        """Reputation given by hand, on both sides."""
+        slot = slot_of(_EARNED, agent_id, int.from_bytes(page_id, "big"))
+        self.chain.evm.poke(self.chain.market, slot, word)
+        self.market.earned[agent_id, page_id] = word
+
     # --- comparison ---
 
     def compare_storage(self, task_id: bytes | None) -> None:
         """Every word of the market that a step may touch, straight from storage (views cost a hundred times more)."""
         model = self.market
-        for actor in ACTORS:
-            key = int(actor, 16)
-            assert self._word(_BALANCE, key, 0) == model.balances[actor, NATIVE]
-            assert self._word(_NONCE, key) == model.nonces[actor]
+        for account in EVERYBODY:
+            key = int(account, 16)
+            assert self._word(_NONCE, key) == model.nonces[account]
+            for token in self.tokens:
+                assert self._word(_BALANCE, key, int(token, 16)) == model.balances[account, token]
         for agent_id in self.registry.agents:
-            account = model.accounts[agent_id, NATIVE]
-            packed = account.accrued_wei | account.seats << 128 | account.won << 160 | account.no_shows << 192
-            assert self._word(_ACCOUNT, agent_id, 0) == packed
+            for token in self.tokens:
+                agent = model.accounts[agent_id, token]
+                packed = agent.accrued_wei | agent.seats << 128 | agent.won << 160 | agent.no_shows << 192
+                assert self._word(_ACCOUNT, agent_id, int(token, 16)) == packed
             for page_id in PAGES:
-                assert (
-                    self._word(_EARNED, agent_id, int.from_bytes(page_id, "big"))
-                    == model.earned[agent_id, page_id]
-                )
-        assert self._word(_BURNT, 0) == model.burnt[NATIVE]
+                earned = self._word(_EARNED, agent_id, int.from_bytes(page_id, "big"))
+                assert earned == model.earned[agent_id, page_id]
         if task_id is not None:
-            seats = model.tasks[task_id].seats if task_id in model.tasks else []
-            words = [self._word(_SEAT, int.from_bytes(task_id, "big"), i) for i in range(len(seats) + 1)]
+            key, record = int.from_bytes(task_id, "big"), model.tasks.get(task_id)
+            seats = record.seats if record else []
+            assert self._word(_HEAD, key) == (record.word() if record else 0)
+            words = [self._word(_SEAT, key, i) for i in range(len(seats) + 1)]
             assert words == [seat.word() for seat in seats] + [0]
-        assert self.chain.evm.coins(self.chain.market) == model.holdings_wei == model.owed_wei()
+        self.compare_money()
+
+    def compare_money(self) -> None:
+        """Solvency and Conservation: what the market holds is somebody's, or burnt."""
+        for token in self.tokens:
+            assert self.held_wei(token) == self.market.tokens.held_wei(token)
+            assert self.held_wei(token) == self.market.owed_wei(token) + self.market.burnt_wei[token]
+
+    def held_wei(self, token: str = NATIVE) -> int:
+        """What the market really holds."""
+        if token == NATIVE:
+            return self.chain.evm.coins(self.chain.market)
+        call = keccak(text="balanceOf(address)")[:4] + bytes(12) + bytes.fromhex(self.chain.market[2:])
+        return int.from_bytes(self.chain.evm.call(token, call), "big")
 
     def compare_views(self) -> None:
-        """The same through the views that users have, with state and head of every task."""
-        calls: list[tuple[str, tuple[Any, ...]]] = [("burntOf", (NATIVE,))]
-        want: list[tuple[Any, ...]] = [(self.market.burnt[NATIVE],)]
-        for actor in ACTORS:
-            calls += [("balanceOf", (actor, NATIVE)), ("nonces", (actor,))]
-            want += [(self.market.balances[actor, NATIVE],), (self.market.nonces[actor],)]
+        """The same through the views that users have, with state, head and receipt of every task."""
+        calls: list[tuple[str, tuple[Any, ...]]] = []
+        want: list[tuple[Any, ...]] = []
+        for account in EVERYBODY:
+            calls.append(("nonces", (account,)))
+            want.append((self.market.nonces[account],))
+            for token in self.tokens:
+                calls.append(("balanceOf", (account, token)))
+                want.append((self.market.balances[account, token],))
         for agent_id in self.registry.agents:
-            account = self.market.accounts[agent_id, NATIVE]
-            calls.append(("accountOf", (agent_id, NATIVE)))
-            want.append((account.accrued_wei, account.seats, account.won, account.no_shows))
+            for token in self.tokens:
+                agent = self.market.accounts[agent_id, token]
+                calls.append(("accountOf", (agent_id, token)))
+                want.append((agent.accrued_wei, agent.seats, agent.won, agent.no_shows))
             for page_id in PAGES:
                 calls.append(("earnedOf", (agent_id, page_id)))
                 want.append((self.market.earned[agent_id, page_id],))
         for task_id, record in self.market.tasks.items():
-            task = record.task
-            ends = (task.bid_end_s, task.commit_end_s, task.reveal_end_s)
-            head = (0,) * 5 if record.phase.is_final else (record.price_wei, len(record.seats), *ends)
             calls += [("stateOf", (task_id,)), ("headOf", (task_id,)), ("seatOf", (task_id, 0))]
             want += [
                 (self.market.state(task_id, self.now_s),),
-                head,
+                (record.word(),),
                 (record.seats[0].word() if record.seats else 0,),
             ]
+            calls.append(("receiptOf", (task_id,)))
+            want.append(self.market.receipt(task_id))
         assert self.chain.read_many(calls) == want
 
     def compare_state(self, task_id: bytes) -> None:
@@ -402,7 +538,7 @@ class World:
         """Liveness: time and permissionless calls end every task and free every coin but the burnt ones."""
         for task_id, record in self.market.tasks.items():
             if not record.phase.is_final:
-                self.chain.evm.at(max(self.now_s, record.task.reveal_end_s + 1))
+                self.chain.evm.at(max(self.now_s, record.task.evaluation_end_s + 1))
                 self.must(self.settle(stranger, record.task))
                 assert self.market.state(task_id, self.now_s) in (
                     State.SETTLED,
@@ -410,15 +546,19 @@ class World:
                     State.VOID,
                     State.EXPIRED,
                 )
-        for actor in ACTORS:
-            if amount_wei := self.market.balances[actor, NATIVE]:
-                self.must(self.withdraw(actor, actor, actor, amount_wei))
-        for agent_id, agent in self.registry.agents.items():
-            if self.market.accounts[agent_id, NATIVE].accrued_wei:
-                self.must(self.claim(agent.owner, agent_id, agent.owner))
-        assert self.chain.evm.coins(self.chain.market) == self.market.burnt[NATIVE]
+        for token in self.tokens:
+            for account in EVERYBODY:
+                if amount_wei := self.market.balances[account, token]:
+                    self.must(self.withdraw(account, account, account, amount_wei, token))
+            for agent_id, agent in self.registry.agents.items():
+                if self.market.accounts[agent_id, token].accrued_wei:
+                    self.must(self.claim(agent.owner, agent_id, agent.owner, token))
+            assert self.held_wei(token) == self.market.burnt_wei[token]
 
     # --- inside ---
+
+    def _choice(self, task: Task, offers: Sequence[OfferedBid]) -> dict[str, Any]:
+        return {"taskId": self.task_id(task), "bids": [offer.bid.terms for offer in offers]}
 
     def _word(self, base: int, *keys: int) -> int:
         return self.chain.evm.slot(self.chain.market, slot_of(base, *keys))
@@ -433,7 +573,15 @@ class World:
         return dressed(signing.sign(KEY_OF[signer], self.domain, kind, message), form)
 
     def _recover(self, kind: str, message: dict[str, Any], signature: bytes) -> str:
-        return signing.recover(self.domain, kind, message, signature) or ZERO_ADDRESS
+        found = signing.recover(self.domain, kind, message, signature) or ZERO_ADDRESS
+        if len(signature) != 65 or signature[64] not in (27, 28):
+            return found if found != _KEY_1271.address else ZERO_ADDRESS
+        # The wallet contract takes its key's 65 bytes with either s, and only those.
+        low = signature
+        if int.from_bytes(signature[32:64], "big") > _N // 2:
+            low = dressed(signature, "high-s")
+        by_code = signing.recover(self.domain, kind, message, low) == _KEY_1271.address
+        return CONTRACT if by_code else found
 
     def _maybe_signed(
         self, signer: str | None, kind: str, message: dict[str, Any], form: str
@@ -443,3 +591,8 @@ class World:
             return b"", None
         signature = self._sign(signer, kind, message, form)
         return signature, self._recover(kind, message, signature)
+
+
+def _value(amount_wei: int, token: str) -> int:
+    """Coins to send along for an amount of a token."""
+    return amount_wei if token == NATIVE else 0
