@@ -19,7 +19,7 @@ pytestmark = pytest.mark.node
 
 HOME = ROOT / ".venv-halmos" / "bin"
 SYMBOLIC = ROOT / "contracts" / "test" / "symbolic"
-ASSERTION_LIMIT_S = 120
+ASSERTION_LIMIT_S = 600
 
 
 @dataclass(frozen=True)
