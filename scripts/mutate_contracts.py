@@ -479,7 +479,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, help="stop after that long; the next run goes on")
     parser.add_argument("--results", type=Path, help="default: cache/mutation/TARGET.jsonl")
-    parser.add_argument("--scratch", type=Path, help="folder of the copy (default: one in the temporary folder)")
     parser.add_argument("--no-check", action="store_true", help="trust that the tests pass without a mutant")
     parser.add_argument("--report", action="store_true", help="print what is known and stop")
     args = parser.parse_args()
@@ -492,22 +491,22 @@ def main() -> int:
     known = read_results(path)
     results = [known[key] for m in plan if (key := m.key(texts[m.file])) in known]
     if not args.report:
-        folder = (args.scratch or Path(tempfile.gettempdir()) / f"symphony-mutants-{args.target}").resolve()
-        bench = Bench(folder, target)
-        if not args.no_check:
-            bench.check()
-        end = time.monotonic() + 60 * args.minutes if args.minutes else float("inf")
         path.parent.mkdir(parents=True, exist_ok=True)
-        for mutant in plan:
-            if score_of(results).judged >= args.sample or time.monotonic() > end:
-                break
-            if mutant.key(texts[mutant.file]) in known:
-                continue
-            result = bench.judge(mutant)
-            results.append(result)
-            with path.open("a") as out:
-                out.write(json.dumps(result, ensure_ascii=False) + "\n")
-            print(f"{result['outcome']:10} {result['by']:22} {result['seconds']:6} s  {result['name']}", flush=True)
+        with tempfile.TemporaryDirectory(prefix=f"mutants-{args.target}-") as folder:
+            bench = Bench(Path(folder), target)
+            if not args.no_check:
+                bench.check()
+            end = time.monotonic() + 60 * args.minutes if args.minutes else float("inf")
+            for mutant in plan:
+                if score_of(results).judged >= args.sample or time.monotonic() > end:
+                    break
+                if mutant.key(texts[mutant.file]) in known:
+                    continue
+                result = bench.judge(mutant)
+                results.append(result)
+                with path.open("a") as out:
+                    out.write(json.dumps(result, ensure_ascii=False) + "\n")
+                print(f"{result['outcome']:10} {result['by']:22} {result['seconds']:6} s  {result['name']}", flush=True)
     print(f"{len(plan)} possible mutants of {', '.join(target.files)}")
     print(report(results, explained))
     return 0

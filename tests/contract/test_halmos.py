@@ -93,7 +93,7 @@ MUTANTS = {
     "check_share_is_between_base_and_all": (MONEY, "(10_000 - base) * score", "10_000 * score"),
     "check_share_grows_with_the_score": (MONEY, "(10_000 - base) * score", "(10_000 - base) * (10_000 - score)"),
     "check_pay_is_at_most_the_price": (MONEY, "return price * share / 1e8;", "return price * share / 1e7;"),
-    "check_pay_grows_with_the_share": (MONEY, "return price * share / 1e8;", "return price * (1e8 - share) / 1e8;"),
+    "check_pay_grows_with_the_share": (MONEY, "return price * share / 1e8;", "return price - share;"),
     "check_burn_and_share_split_the_pay": (MONEY, "pay -= burn;", ""),
 }
 
@@ -131,7 +131,8 @@ def prove(folder: Path, suite: Suite, check: str = "check_") -> dict[str, int]:
         command += ["--solver-command", f"{HOME / 'python'} {ROOT / 'scripts' / 'solve_smt.py'} {suite.solver}"]
     path = f"{FORGE.parent}:{environment()['PATH']}"
     done = run([*command, "--json-output", "proofs.json"], cwd=folder, PATH=path, FOUNDRY_AST="true")
-    assert (folder / "proofs.json").exists(), done.stdout[-3000:] + done.stderr[-3000:]
+    said = done.stdout[-3000:] + done.stderr[-3000:]
+    assert (folder / "proofs.json").exists(), f"halmos ended with {done.returncode}: {said}"
     results = json.loads((folder / "proofs.json").read_text())["test_results"]
     return {r["name"].split("(")[0]: r["exitcode"] for found in results.values() for r in found}
 
