@@ -58,10 +58,10 @@ TARGETS = {
         ("contracts/TaskMarket.sol", "contracts/Vault.sol"),
         (
             Kill("life", (*PYTEST, "tests/contract/test_task_life.py", "tests/contract/test_vectors.py"), 240),
-            Kill("cells", (*PYTEST, "tests/contract/test_cells.py", "tests/contract/test_doubles.py"), 400),
-            Kill("attacks", (*PYTEST, "tests/security"), 600),
+            Kill("attacks", (*PYTEST, "tests/security"), 300),
+            Kill("cells", (*PYTEST, "tests/contract/test_cells.py", "tests/contract/test_doubles.py"), 600),
+            Kill("forge", (FORGE, "test", "--match-path", "contracts/test/{Market,Plans,Invariants}.t.sol"), 900),
             Kill("machine", (*PYTEST, "tests/property/test_market_machine.py"), 900),
-            Kill("forge", (FORGE, "test", "--match-path", "contracts/test/{Market,Plans,Invariants}.t.sol"), 1200),
         ),
     ),
     "RewardPool": Target(
@@ -69,8 +69,8 @@ TARGETS = {
         ("contracts/RewardPool.sol",),
         (
             Kill("pool", (*PYTEST, "tests/contract/test_reward_pool.py"), 240),
-            Kill("machine", (*PYTEST, "tests/property/test_reward_pool_machine.py"), 600),
             Kill("forge", (FORGE, "test", "--match-path", "contracts/test/RewardPool.t.sol"), 900),
+            Kill("machine", (*PYTEST, "tests/property/test_reward_pool_machine.py"), 600),
         ),
     ),
 }

@@ -193,7 +193,11 @@ def test_once_a_task_and_once_a_seat(world: PoolWorld) -> None:
     receipt = given(world, agents=(1, 2))
     task_id = world.task_id(receipt.task)
     assert pool_error(world.record(receipt)) == ("AlreadyRecorded", {"taskId": task_id})
-    assert pool_error(world.share(receipt, 0)) == ("NotFinal", {"epoch": world.epoch, "next": 0})
+    epoch = world.epoch
+    assert pool_error(world.share(receipt, 0)) == ("NotFinal", {"epoch": epoch, "next": 0})
+    world.wait(1)
+    ok(world.advance())  # up to this epoch, which may still be recorded into
+    assert pool_error(world.share(receipt, 0)) == ("NotFinal", {"epoch": epoch, "next": epoch})
     finalise(world)
     world.shared(receipt, 0)
     for seat in (0, 2, 16, 255, 2**255):

@@ -109,3 +109,9 @@ def test_a_survivor_is_explained_or_said_not_to_be(script: ModuleType) -> None:
     survivor = {"outcome": "survived", "by": "", "file": "C.sol", "line": 9, "name": "pay: - → +"}
     assert "NOT EXPLAINED" in script.report([survivor], {})
     assert "it is so" in script.report([survivor], {"pay: - → +": "it is so"})
+
+
+def test_explanations_are_of_mutants_that_can_be(script: ModuleType) -> None:
+    files = [file for target in script.TARGETS.values() for file in target.files]
+    names = {m.name for file in files for m in script.mutants_of(file, (ROOT / file).read_text())}
+    assert set(json.loads(script.EXPLAINED.read_text())) <= names
