@@ -43,7 +43,7 @@ from indexer.schema import (
     transactions,
     votes,
 )
-from indexer.store_ledger import LedgerQueries
+from indexer.store_ledger import LedgerQueries, with_shares
 from indexer.text import word_of
 from symphony_chain.errors import NotFound
 from symphony_chain.follow import FINALITY_DEPTH
@@ -177,8 +177,8 @@ class Store(LedgerQueries):
         return self._read(read)
 
     def get_task(self, task_id: str) -> Row:
-        """A task with `state`, `bids`, `skips`, `seats`, `plan_children`, `votes`, `payouts`, `pool_record` (or None),
-        `pool_shares`, `feedback_openings`, `anchors` and `events` (its timeline, decoded).
+        """A task with `state`, `bids`, `skips`, `seats`, `plan_children`, `votes`, `payouts`, `pool_record` (or None; with its
+        `recorder` and `shares`), `pool_shares`, `feedback_openings`, `anchors` and `events` (its timeline, decoded).
 
         Each bid says its `fate`: seated, skipped (with `skip_reason`), passed (awarded to others) or open.
 
@@ -193,7 +193,7 @@ class Store(LedgerQueries):
                 row[table.name] = rows_of(c, ordered(table, table.c.task_id == task_id))
             row["bids"] = [_with_fate(bid, row) for bid in row["bids"]]
             recorded = rows_of(c, select(pool_records).where(pool_records.c.task_id == task_id))
-            row["pool_record"] = recorded[0] if recorded else None
+            row["pool_record"] = with_shares(c, recorded)[0] if recorded else None
             row["events"] = _true_events(rows_of(c, ordered(logs, logs.c.topic1 == task_id)))
             return row
 

@@ -200,18 +200,24 @@ def test_the_pool_pays_seats_out_of_earlier_pots(store: Store, world: Scenario) 
     task = store.get_task(text(posted))
     assert task["pool_record"]["sharing"] and task["pool_record"]["amount_wei"] == task["shared_wei"]
     assert [(share["seat"], share["agent_id"]) for share in task["pool_shares"]] == [(1, 2), (2, 3)]
-    epochs = {row["epoch"]: row for row in store.pool_epochs(NATIVE)}
+    listed = all_pages(store.list_pool_epochs, 2, token=NATIVE)
+    epochs = {row["epoch"]: row for row in listed}
+    assert [row["epoch"] for row in listed] == sorted(epochs, reverse=True)
+    assert store.list_pool_epochs(token=world.stranger.address).items == []
     epoch = epochs[task["pool_record"]["epoch"]]
     paid = sum(share["amount_wei"] for share in task["pool_shares"])
     assert 0 < paid == epoch["reserved_wei"] - epoch["left_wei"] and epoch["unpaid_wei"] > epoch["left_wei"] > 0
     late = store.get_task(text(next(p for p in world.posted if p.task.shared_bps == 333)))["pool_record"]
+    assert task["pool_record"]["recorder"] == world.stranger.address and task["pool_record"]["shares"] == task["pool_shares"]
+    assert store.list_pool_records(epoch=late["epoch"]).items == [late]
     assert not late["sharing"] and epochs[late["epoch"]]["given_wei"] == 0 < epochs[late["epoch"]]["pot_wei"]
 
 
 def test_feedback_is_the_contracts(store: Store, world: Scenario) -> None:
     client = ReputationClient(world.rpc, world.deployment.reputation)
     rows = all_pages(store.list_feedback, 2)
-    assert [row["agent_id"] for row in rows] == sorted(row["agent_id"] for row in rows) and len(rows) == 4
+    rows.reverse()
+    assert [row["given_block"] for row in rows] == sorted(row["given_block"] for row in rows) and len(rows) == 4
     for row in rows:
         (said,) = [
             entry
@@ -223,7 +229,7 @@ def test_feedback_is_the_contracts(store: Store, world: Scenario) -> None:
         assert len(row["answers"]) == row["responses"] == client.responses(row["agent_id"], row["client"], said.index)
     first = rows[0]
     assert (first["value"], first["revoked"], first["tag2"]) == (-(10**38), True, "nul\ufffd")
-    assert rows[1]["responses"] == 2 and rows[3]["uri"] == "\ufffd" * 4
+    assert rows[2]["responses"] == 2 and rows[3]["uri"] == "\ufffd" * 4
     assert store.list_feedback(client=world.stranger.address).items == []
     credits = {row["agent_id"]: row["credits"] for row in store.feedback_credits(world.requester.address)}
     assert credits == {agent: client.credits(agent, world.requester.address) for agent in credits} == {1: 0, 2: 1, 3: 0}
@@ -253,6 +259,7 @@ def test_deltas_are_a_line_that_ends_in_the_contracts_head(store: Store, world: 
     rows = all_pages(store.list_deltas, 2)
     assert [row["agent_id"] for row in rows] == [4, 1, 1] and rows[1]["size_bytes"] == 2**64 - 1
     newest, oldest = store.list_deltas(agent_id=1, base_model=rows[0]["base_model"]).items
+    assert [row["is_head"] for row in rows] == [True, True, False]
     assert newest["parent"] == oldest["head"] and oldest["parent"] == "0x" + "00" * 32
     assert newest["head"] == "0x" + client.head(1, bytes.fromhex(newest["base_model"][2:])).hex()
 
