@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from symphony_chain import events as ev
 from symphony_chain.rpc_types import Block
 from symphony_chain.skills import unpack_word
-from symphony_chain.types import NATIVE, ZERO_ADDRESS, Bid, SeatAward, State, Task
+from symphony_chain.types import NATIVE, ZERO_ADDRESS, Bid, Kind, SeatAward, State, Task
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -125,6 +125,15 @@ class TaskView:
         if state is State.REVEALING and self.task.evaluator == ZERO_ADDRESS:
             return self._all_shown
         return state in (State.UNAWARDED, State.CLOSING)
+
+    @property
+    def ends_with_reveals(self) -> bool:
+        """Whether the last reveal may settle in the same transaction: no evaluator is waited for, and it is no plan's."""
+        return self.task.evaluator == ZERO_ADDRESS and self.task.kind != Kind.PLAN
+
+    def is_last_reveal(self, seat: int) -> bool:
+        """Whether nobody but this seat may still reveal, and `revealAndSettle` would be accepted from it."""
+        return self.ends_with_reveals and not (self.commits.keys() - self.reveals.keys() - {seat})
 
     def may_evaluate_at(self, timestamp_s: int) -> bool:
         """Whether the evaluator's scores would be accepted: no seat may still act, and its time is not over."""

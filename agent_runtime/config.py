@@ -57,7 +57,8 @@ class WorkerConfig:
             it is left; 0 never does, and tasks with a bond are refused.
         claim_min_wei: accrued pay is claimed for the owner when there is this much of it, in the token's smallest unit; in native
             coins, beyond the float.
-        settle_stagger_blocks: seat i settles a finished task if nobody has i · this many blocks after it could be.
+        settle_stagger_blocks: seat i settles a finished task if nobody has i · this many blocks after it could be; the last seat
+            waits so many for the others' reveals, to settle with its own.
         poll_s: longest pause between two passes.
         patience_s: how long the node may be away before the process ends.
     """

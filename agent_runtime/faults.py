@@ -26,7 +26,9 @@ WRITES = (
     "take",
     "commit",
     "reveal",
+    "reveal_and_settle",
     "settle",
+    "record",
     "claim",
 )
 _LOCAL = (

@@ -83,8 +83,7 @@ class Outbox:
             return Write("refused", error=error)
         try:
             self._op = op
-            name = key if not self._attempt.get(key) else f"{key}#{self._attempt[key]}"
-            entry = self.sender.submit(to, data, value_wei=value_wei, idempotency_key=name)
+            entry = self.sender.submit(to, data, value_wei=value_wei, idempotency_key=self._name(key))
         except RpcRevert as revert:
             return Write("refused", error=contract_error(revert.data))  # not final: the chain may allow it later
         except RpcError as error:
@@ -93,6 +92,11 @@ class Outbox:
         if entry.state not in ("signed", "sent"):
             self._resolve(key, head_number)  # an earlier run's: its fate may be known already
         return self._final.get(key, Write("pending"))
+
+    def is_out(self, key: str) -> bool:
+        """Whether this write was sent, by this run or an earlier one, and nothing says that it failed."""
+        entry = self.sender.journal.find(self._account, self._name(key))
+        return entry is not None and entry.state in (*LIVE, "mined")
 
     def complete(self, op: str, key: str, to: str, data: bytes, *, value_wei: int = 0, deadline_s: float = 60.0) -> Receipt:
         """Sends a call once and waits for it.
@@ -151,6 +155,10 @@ class Outbox:
         hashes = [entry.tx_hash for entry in entries if entry.key.startswith(prefix) and entry.tx_hash]
         receipts = [receipt for name in hashes if (receipt := self.sender.rpc.get_receipt(name)) is not None]
         return [receipt for receipt in receipts if receipt.status == 1]
+
+    def _name(self, key: str) -> str:
+        """The journal's name for the attempt that a write is at."""
+        return f"{key}#{self._attempt[key]}" if self._attempt.get(key) else key
 
     def _resolve(self, key: str, head_number: int) -> None:
         pending = self._pending[key]

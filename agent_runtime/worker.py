@@ -1,4 +1,4 @@
-"""A worker: registers its agent, follows the chain, bids, thinks, commits, reveals, settles, claims. One agent, one process.
+"""A worker: registers its agent, follows the chain, bids, thinks, commits, reveals, settles, records, claims. A process an agent.
 
 `step` is one deterministic pass without waiting; `run` repeats it. Deadlines are compared with the head's timestamp only.
 The model sees a prompt and nothing else: no part of the engine ever gets a key. The process around it is in
@@ -33,6 +33,7 @@ from agent_runtime.worker_bids import FETCHES, Bidder
 from agent_runtime.worker_core import Core
 from agent_runtime.worker_gateway import GatewayServer
 from agent_runtime.worker_pay import Payroll
+from agent_runtime.worker_pool import Recorder
 from agent_runtime.worker_seats import Seats
 from agent_runtime.worker_spec import Spec, SpecLoader
 from agent_runtime.worker_store import WorkerStore
@@ -41,6 +42,7 @@ from symphony_chain.deploy import Deployment
 from symphony_chain.devnet.accounts import DEVNET_CHAIN_ID
 from symphony_chain.errors import Conflict, Failure
 from symphony_chain.market import MarketClient
+from symphony_chain.rewards import RewardPoolClient
 from symphony_chain.rpc import Rpc
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
@@ -206,6 +208,7 @@ class Worker:
         self._seats = Seats(
             core, self._engine, loader, thinker, spec_of=self._bidder.spec, on_thought=self._pace.note
         )
+        self._recorder = Recorder(core, RewardPoolClient(self._rpc, self._deployment.pool))
         self._payroll = Payroll(core, market, self._owner_box)
         self._unfunded = Unfunded()
         self._open: set[bytes] = set()
@@ -235,6 +238,7 @@ class Worker:
             core.outbox.resume()
             self._recheck_block = core.head.number + RECHECK_BLOCKS
             self._bidder.reset()
+            self._recorder.reset()
             self._payroll.reset()
         if self._recheck_block is not None and core.head.number >= self._recheck_block:
             self._recheck_registration()
@@ -246,6 +250,7 @@ class Worker:
             # Old promises first: a reveal or a commit that is due must not wait behind new bids.
             self._seats.step(views)
             self._bidder.step(views)
+            self._recorder.step(views)
             self._payroll.step()
         except Conflict as error:
             self._unfunded.said(error, core.head.number)

@@ -46,6 +46,6 @@ class Core:
         """This agent as the chain shows it."""
         return self.book.agent(self.agent_id) or AgentView(self.agent_id)
 
-    def write(self, op: str, key: str, data: bytes) -> Write:
-        """A call to the market by the operator key."""
-        return self.outbox.write(op, key, self.deployment.market, data, head_number=self.head.number)
+    def write(self, op: str, key: str, data: bytes, *, to: str | None = None) -> Write:
+        """A call by the operator key, to the market unless `to` names another contract."""
+        return self.outbox.write(op, key, to or self.deployment.market, data, head_number=self.head.number)

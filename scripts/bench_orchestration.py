@@ -45,7 +45,7 @@ from symphony_chain.tx_journal import TxJournal
 ROOT = Path(__file__).resolve().parent.parent
 SKILL = "arithmetic_word_problems"
 #: The transactions of a task's life; agents' claims come after it.
-LIFE = ("post", "bid", "award", "commit", "reveal", "settle", "close")
+LIFE = ("post", "bid", "award", "commit", "reveal", "reveal_and_settle", "settle", "close")
 START_DEADLINE_S = 120.0
 ENGINE = '''
 from agent_runtime.engines.protocol import EngineInfo, Sample

@@ -13,7 +13,7 @@ from symphony_chain.units import format_wei
 
 LEAST_ACCURACY = 0.60
 #: What one task's life costs: bids and claims are counted apart, as they are the agents' own affair.
-TASK_STEPS = ("post", "award", "take", "commit", "reveal", "settle", "evaluate", "cancel")
+TASK_STEPS = ("post", "award", "take", "commit", "reveal", "revealAndSettle", "settle", "evaluate", "cancel")
 GOOD_ENDS = (State.SETTLED, State.INCONCLUSIVE)
 
 

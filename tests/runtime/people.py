@@ -11,10 +11,12 @@ from eth_account.signers.local import LocalAccount
 from agent_runtime.config import WorkerConfig
 from agent_runtime.engines.protocol import Engine
 from agent_runtime.worker import Worker
+from symphony_chain import reward_events
 from symphony_chain.abi import MARKET, REGISTRY, signatures
 from symphony_chain.deploy import Deployment
 from symphony_chain.events import decode
 from symphony_chain.keys import Keystore
+from symphony_chain.reward_events import Recorded
 from symphony_chain.rpc import Rpc
 from tests.runtime.conftest import PASSWORD
 
@@ -31,6 +33,12 @@ def events_of(rpc: Rpc, deployment: Deployment, kind: type, **wanted: object) ->
     logs = rpc.get_logs(from_block=0, address=[deployment.market, deployment.registry], topics=[hashes])
     events = [decode(log) for log in logs]
     return [e for e in events if all(getattr(e, name) == value for name, value in wanted.items())]
+
+
+def records_of(rpc: Rpc, deployment: Deployment, task_id: bytes) -> list[Recorded]:
+    """Every record of a task in the reward pool."""
+    events = [reward_events.decode(log) for log in rpc.get_logs(from_block=0, address=deployment.pool)]
+    return [e for e in events if isinstance(e, Recorded) and e.task_id == task_id]
 
 
 class RunningWorker:

@@ -15,7 +15,7 @@ from agent_runtime.task_request import build
 from symphony_chain import events as ev
 from symphony_chain.rpc import Block, Rpc
 from symphony_chain.skills import pack_word
-from symphony_chain.types import NATIVE, SeatAward, SeatResult, Skip, State
+from symphony_chain.types import NATIVE, Kind, SeatAward, SeatResult, Skip, State
 from tests.runtime.conftest import Buyer, ConfigFor, eventually, question
 from tests.runtime.people import RunningWorker
 from tests.runtime.scripted import ScriptedEngine, add_up
@@ -100,6 +100,15 @@ def test_states_as_time_and_events_go() -> None:
     may = [view(n).may_settle_at(early) for n in range(3, len(LIFE))]
     assert may == [False] * 6 + [True, False], "only when nobody may still act"
     assert view(4).may_settle_at(bids_over) and view(8).may_settle_at(TASK.reveal_end_s + 1)
+
+
+def test_who_reveals_last() -> None:
+    """Seats that have committed and not revealed hold it up; so do an evaluator, and a plan's children."""
+    view = lambda blocks, **changes: replace(grown(blocks).task(ID), task=replace(TASK, **changes))  # noqa: E731
+    assert [view(7).is_last_reveal(seat) for seat in (0, 1)] == [False, False]
+    assert [view(8).is_last_reveal(seat) for seat in (0, 1)] == [False, True], "the first has revealed"
+    assert view(6).is_last_reveal(0), "the other has not committed: once time is over, it never will"
+    assert not view(8, evaluator=C).is_last_reveal(1) and not view(8, kind=Kind.PLAN).is_last_reveal(1)
 
 
 def test_free_seats_are_taken_until_the_commits_end() -> None:

@@ -27,12 +27,15 @@ from symphony_chain.rpc import Rpc
 from symphony_chain.signing import derive_salt
 from symphony_chain.types import State
 from tests.runtime.conftest import Buyer, ConfigFor, eventually, jump, question
-from tests.runtime.people import events_of, keys_of
+from tests.runtime.people import events_of, keys_of, records_of
 from tests.runtime.processes import WorkerProcess, Zygote
 
 #: Passed before the worker is ready, so before there is a task.
 BEFORE_READY = ("topup", "register", "registration", "wallet", "declare", "set_file")
 FLOAT_WEI = 10**15
+SHARED_BPS = 1_000
+#: Its evaluator is silent, so that revealing and settling are two writes.
+JUDGED = {"evaluator": "0x" + "11" * 20, "evaluation_window_s": 400}
 
 
 def test_registry_is_wide_enough() -> None:
@@ -56,8 +59,10 @@ def test_crash(
     float_wei = FLOAT_WEI if write == "fund" else 0
     config = config_for("crash", bond_float_wei=float_wei)
     owner, operator = keys_of(config)
-    windows = {"bid_window_s": 400, "commit_window_s": 400, "reveal_window_s": 400}
-    request = question(k=1, linger_s=0, bond_wei=float_wei // 2, open=write == "take", **windows)
+    terms: dict[str, object] = {"bid_window_s": 400, "commit_window_s": 400, "reveal_window_s": 400}
+    terms |= JUDGED if write in ("reveal", "settle") else {}
+    terms |= {"shared_bps": SHARED_BPS} if write == "record" else {}
+    request = question(k=1, linger_s=0, bond_wei=float_wei // 2, open=write == "take", **terms)
     with WorkerProcess(config, zygote) as worker, ThreadPoolExecutor(1) as pool:
         if write == "declare":
             worker.start()  # registering declares at once; only a changed mind declares again
@@ -82,13 +87,22 @@ def test_crash(
             worker.wait_ready()
             posted = buyer.requester.post(request, point)
             driven = pool.submit(buyer.requester.drive, posted)
-            worker.wait_killed()
-            worker.start()
+            if write != "settle":
+                worker.wait_killed()
+                worker.start()
+            if write in ("reveal", "settle"):
+                eventually(lambda: any(p.stage == "revealed" for p in buyer.log), what="the reveal")
+                jump(rpc, 4 * 400)
+            if write == "settle":
+                worker.wait_killed()
+                worker.start()
             outcome = driven.result()
         assert outcome.state is State.SETTLED and outcome.answer == "42"
         agent_id = outcome.seats[0].agent_id
         claimed = partial(events_of, rpc, deployment, PayClaimed, agent_id=agent_id)
         eventually(claimed, what="the claim")
+        if write == "record":
+            eventually(partial(records_of, rpc, deployment, posted.task_id), what="the record in the pool")
         worker.wait_ready()
         assert worker.stop() == 0
         assert worker.alive() == []
@@ -96,7 +110,11 @@ def test_crash(
     _check_one_commit(rpc, deployment, posted.task_id, config, operator)
     assert len(events_of(rpc, deployment, Transfer, to=owner.address)) == 1, "one agent was registered"
     assert len(events_of(rpc, deployment, SeatTaken, task_id=posted.task_id)) == (write == "take")
-    assert [claim.amount_wei for claim in claimed()] == [outcome.price_wei + float_wei], "pay was claimed once, in full"
+    assert len(records_of(rpc, deployment, posted.task_id)) == (write == "record")
+    shared_wei = outcome.price_wei * posted.task.shared_bps // 10_000
+    assert [claim.amount_wei for claim in claimed()] == [outcome.price_wei - shared_wei + float_wei], (
+        "pay was claimed once, in full"
+    )
     assert claimed()[0].to == owner.address
     market = MarketClient(rpc, deployment.market)
     funded = [event.amount_wei for event in events_of(rpc, deployment, AgentFunded, agent_id=agent_id)]

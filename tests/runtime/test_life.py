@@ -14,6 +14,7 @@ from agent_runtime.worker_store import WorkerStore
 from symphony_chain.content import Cid, ContentStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.errors import Conflict
+from symphony_chain.events import AnswerRevealed
 from symphony_chain.market import MarketClient, encode_commit
 from symphony_chain.registry import RegistryClient
 from symphony_chain.rpc import Rpc
@@ -22,7 +23,7 @@ from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 from symphony_chain.types import State
 from tests.runtime.conftest import Buyer, ConfigFor, eventually, jump, question
-from tests.runtime.people import RunningWorker, keys_of
+from tests.runtime.people import RunningWorker, events_of, keys_of
 from tests.runtime.scripted import ScriptedEngine, add_up
 
 
@@ -70,9 +71,7 @@ def test_evidence_is_kept_and_bound(buyer: Buyer, config_for: ConfigFor, rpc: Rp
     with RunningWorker(config, ScriptedEngine(add_up)) as ada:
         posted = buyer.requester.post(question(k=1), "evidence")
         outcome = buyer.requester.drive(posted)
-        view = ada.worker.view.book.task(posted.task_id)
-        assert view is not None
-        reveal = view.reveals[0]
+        (reveal,) = events_of(rpc, deployment, AnswerRevealed, task_id=posted.task_id)
         registry = RegistryClient(rpc, deployment.registry)
         file_digest = registry.file_digest(ada.worker.agent_id)
 

@@ -70,9 +70,10 @@ def test_a_write_that_came_too_early_is_sent_again(
         with monkeypatch.context() as patch:
             patch.setattr(sender, "_simulate", lambda view, key, call: 200_000)
             assert _write(outbox, rpc, deployment, data).status == "pending"
+        assert outbox.is_out("withdraw")
         seen: list[Write] = []
         eventually(lambda: seen.append(_write(outbox, rpc, deployment, data)) or seen[-1].status == "refused", what="the revert")
-        assert error_name(seen[-1].error) == "InsufficientBalance"
+        assert error_name(seen[-1].error) == "InsufficientBalance" and not outbox.is_out("withdraw")
         assert _write(outbox, rpc, deployment, data).status == "refused", "simulated: still too early, and nothing is sent"
         assert rpc.get_nonce(relayer.address) == 1
         with TxJournal(tmp_path / "owner.sqlite") as other:
@@ -93,10 +94,11 @@ def _write(outbox: Outbox, rpc: Rpc, deployment: Deployment, data: bytes) -> Wri
 def test_a_restarted_process_finds_its_write(rpc: Rpc, bank: Bank, deployment: Deployment, tmp_path: Path) -> None:
     account = bank.person()
     data = encode_deposit(account.address, 7)
-    for _ in range(2):
+    for run in range(2):
         with TxJournal(tmp_path / "tx.sqlite") as journal:
             outbox = Outbox(lambda fault: TxSender(rpc, account, journal), deployment)  # noqa: B023
             outbox.drain()
+            assert outbox.is_out("deposit/1") is bool(run) and not outbox.is_out("deposit/2")
             receipt = outbox.complete("post", "deposit/1", deployment.market, data, value_wei=7)
             assert [r.tx_hash for r in outbox.mined("deposit/")] == [receipt.tx_hash]
     assert rpc.get_nonce(account.address) == 1
