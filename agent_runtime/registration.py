@@ -17,7 +17,7 @@ from agent_runtime.outbox import Outbox
 from symphony_chain.canonical import sha256
 from symphony_chain.content import ContentStore
 from symphony_chain.deploy import Deployment
-from symphony_chain.did import GATEWAY_SERVICE, did_ethr
+from symphony_chain.did import did_ethr
 from symphony_chain.errors import Failure
 from symphony_chain.events import Registered, decode
 from symphony_chain.registry import (
@@ -57,15 +57,13 @@ def registration_file(identity: Identity, agent_id: int | None) -> Registration:
     return Registration(
         name=config.name,
         description=config.description,
-        services=(
-            Service(DID_SERVICE, did_ethr(deployment.chain_id, identity.owner.address)),
-            Service(GATEWAY_SERVICE, identity.gateway_url),
-        ),
+        services=(Service(DID_SERVICE, did_ethr(deployment.chain_id, identity.owner.address)),),
         node=NodeInfo(
             device=config.device,
             memory_bytes=config.memory_bytes,
             model_digests=(bytes.fromhex(identity.engine.model_sha256.removeprefix("0x")),),
             max_parallel_tasks=config.bidding.max_seats,
+            gateway_url=identity.gateway_url,
         ),
         registrations=() if agent_id is None else (RegistrationRef(agent_id, registry),),
     )

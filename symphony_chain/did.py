@@ -16,6 +16,7 @@ from eth_utils.address import is_address, is_checksum_address, is_same_address, 
 
 from symphony_chain.errors import InvalidInput
 
+#: Service type of an agent's content gateway in its DID document.
 GATEWAY_SERVICE = "IpfsTrustlessGateway"
 CONTEXTS = ("https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/secp256k1recovery-2020/v2")
 METHOD_TYPE = "EcdsaSecp256k1RecoveryMethod2020"

@@ -17,7 +17,7 @@ from api.services import services
 from symphony_chain.did import did_document
 from symphony_chain.errors import InvalidInput, NotFound
 from symphony_chain.skills import DEFAULT_PAGE_ID, DEFAULT_TAGS
-from symphony_chain.spec.registration import DID_SERVICE, GATEWAY_SERVICE
+from symphony_chain.spec.registration import DID_SERVICE
 
 router = APIRouter(prefix="/v1", tags=["agents"])
 
@@ -53,10 +53,9 @@ def get_agent(request: Request, name: AgentPath) -> Response:
 def get_did_document(request: Request, name: AgentPath) -> Response:
     """Its DID document: keys from the chain, endpoints from its registration file where that is at hand."""
     agent = agent_detail(services(request), name)
-    endpoints = _endpoints(agent)
-    gateway = endpoints.pop(GATEWAY_SERVICE, None)
+    gateway = agent.registration["symphony"].get("gateway") if agent.registration else None
     try:
-        document = did_document(agent.did, agent_wallet=agent.wallet, gateway_url=gateway, services=endpoints)
+        document = did_document(agent.did, agent_wallet=agent.wallet, gateway_url=gateway, services=_endpoints(agent))
     except InvalidInput:  # endpoints are the agent's own words; its keys are the chain's
         document = did_document(agent.did, agent_wallet=agent.wallet, gateway_url=None)
     return JSONResponse(document, media_type="application/did+json", headers=block_header(request))

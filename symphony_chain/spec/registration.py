@@ -1,5 +1,5 @@
-"""Registration file of an agent: ERC-8004 ``registration-v1`` plus what its node owns, under the key
-``symphony``.
+"""Registration file of an agent: ERC-8004 ``registration-v1`` plus what its node owns and where its content is
+served, under the key ``symphony``: clients that know only the standard's names of services refuse others.
 
 Source: ERC-8004, section "Agent URI and Agent Registration File". Knows nothing of declared or earned
 capabilities: those are on chain.
@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from symphony_chain.canonical import canonical_json, parse_canonical_json, sha256
-from symphony_chain.did import GATEWAY_SERVICE
 from symphony_chain.spec.fields import Fields, fault, hex32
 from symphony_chain.spec.limits import MAX_REGISTRATION_BYTES
 
 TYPE = "https://eips.ethereum.org/EIPS/eip-8004#registration-v1"
 NODE_VERSION = "symphony.node/1"
 DID_SERVICE = "DID"
-__all__ = ["DID_SERVICE", "GATEWAY_SERVICE", "NodeInfo", "Registration", "RegistrationRef", "Service"]
+__all__ = ["DID_SERVICE", "NodeInfo", "Registration", "RegistrationRef", "Service"]
 AVAILABILITIES = ("continuous", "intermittent")
 MAX_SERVICES = 32
 MAX_MODELS = 64
@@ -28,8 +27,7 @@ _REGISTRY = re.compile(r"eip155:[1-9][0-9]{0,18}:0x[0-9a-fA-F]{40}")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One endpoint of the agent: protocol name (``DID``, ``IpfsTrustlessGateway``, ``A2A``, …), URL or URI,
-    version or None."""
+    """One endpoint of the agent: protocol name (``DID``, ``A2A``, ``MCP``, …), URL or URI, version or None."""
 
     name: str
     endpoint: str
@@ -47,13 +45,14 @@ class RegistrationRef:
 @dataclass(frozen=True, slots=True)
 class NodeInfo:
     """What the agent's machine offers: device name, memory in bytes, sha-256 digests of its models, when it
-    is there."""
+    is there; base URL of its content gateway (trustless IPFS), if it has one."""
 
     device: str
     memory_bytes: int
     model_digests: tuple[bytes, ...] = ()
     availability: str = "continuous"
     max_parallel_tasks: int = 1
+    gateway_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +89,7 @@ class Registration:
                     for ref in self.registrations
                 ],
                 "supportedTrust": list(self.supported_trust),
-                "symphony": {
-                    "version": NODE_VERSION,
-                    "device": self.node.device,
-                    "memory_bytes": self.node.memory_bytes,
-                    "model_digests": [
-                        hex32(item, "symphony.model_digests") for item in self.node.model_digests
-                    ],
-                    "availability": self.node.availability,
-                    "max_parallel_tasks": self.node.max_parallel_tasks,
-                },
+                "symphony": _node_json(self.node),
             }
         )
         self.parse(data)
@@ -138,6 +128,18 @@ def _service_json(service: Service) -> dict[str, str]:
     return {"name": service.name, "endpoint": service.endpoint} | version
 
 
+def _node_json(node: NodeInfo) -> dict[str, Any]:
+    gateway = {} if node.gateway_url is None else {"gateway": node.gateway_url}
+    return {
+        "version": NODE_VERSION,
+        "device": node.device,
+        "memory_bytes": node.memory_bytes,
+        "model_digests": [hex32(item, "symphony.model_digests") for item in node.model_digests],
+        "availability": node.availability,
+        "max_parallel_tasks": node.max_parallel_tasks,
+    } | gateway
+
+
 def _service(path: str, value: Any) -> Service:
     fields = Fields(value, path)
     version = fields.text("version", 64) if fields.has("version") else None
@@ -163,6 +165,7 @@ def _node(fields: Fields) -> NodeInfo:
         model_digests=fields.digests("model_digests", MAX_MODELS),
         availability=fields.choice("availability", AVAILABILITIES),
         max_parallel_tasks=fields.integer("max_parallel_tasks", 1, 1 << 20),
+        gateway_url=fields.text("gateway", 512) if fields.has("gateway") else None,
     )
     fields.close()
     return node

@@ -16,7 +16,7 @@ from symphony_chain.did import did_ethr
 from symphony_chain.skills import pack_word
 from symphony_chain.spec.body import TaskBody
 from symphony_chain.spec.header import BeaconHeader
-from symphony_chain.spec.registration import DID_SERVICE, GATEWAY_SERVICE, NodeInfo, Registration, Service
+from symphony_chain.spec.registration import DID_SERVICE, NodeInfo, Registration, Service
 from tests.indexer.scenario import ETHER, Agent, Posted, Scenario
 
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
@@ -68,8 +68,10 @@ def name_agent(scenario: Scenario, store: ContentStore, agent: Agent, name: str)
     registration = Registration(
         name=name,
         description="Thinks in small steps.",
-        services=(Service(DID_SERVICE, did), Service(GATEWAY_SERVICE, f"http://127.0.0.1:{8100 + agent.agent_id}")),
-        node=NodeInfo("cpu x 2", 4 << 30, (bytes([agent.agent_id]) * 32,)),
+        services=(Service(DID_SERVICE, did),),
+        node=NodeInfo(
+            "cpu x 2", 4 << 30, (bytes([agent.agent_id]) * 32,), gateway_url=f"http://127.0.0.1:{8100 + agent.agent_id}"
+        ),
     )
     added = store.add(registration.to_json(), "registration")
     scenario.registry(agent.owner, registry.encode_set_file(agent.agent_id, added.cid.digest))

@@ -21,6 +21,9 @@ import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from agent_runtime.config import WorkerConfig
+from agent_runtime.engines.protocol import EngineInfo
+from agent_runtime.registration import Identity, registration_file
 from symphony.verify import RpcReader
 from symphony.verify.closed import closed_tasks_of
 from symphony_chain import reputation
@@ -28,9 +31,9 @@ from symphony_chain.abi import REGISTRY, contract_error, decode_output, encode
 from symphony_chain.canonical import sha256
 from symphony_chain.content.cid import Cid
 from symphony_chain.devnet import start_devnet
-from symphony_chain.did import GATEWAY_SERVICE, did_ethr
+from symphony_chain.did import did_ethr
 from symphony_chain.events import MetadataSet, Registered, decode
-from symphony_chain.registry import RegistryClient, encode_register
+from symphony_chain.registry import RegistryClient, encode_register, encode_set_file
 from symphony_chain.reputation import ReputationClient, Summary
 from symphony_chain.rpc import Rpc
 from symphony_chain.skills import DEFAULT_PAGE_ID, pack_word
@@ -164,9 +167,23 @@ def test_a_stranger_registers_an_agent_with_its_own_client(world: World) -> None
 
 
 def our_file(owner: LocalAccount, *more: Service) -> bytes:
-    """A registration file as our workers write it."""
+    """A registration file of our format, with more services than our workers name."""
     did = Service(DID_SERVICE, did_ethr(31337, owner.address))
     return Registration("Bea", "one of ours", (did, *more), NodeInfo("cpu", 1 << 30)).to_json()
+
+
+def workers_file(world: World, owner: LocalAccount, agent_id: int | None) -> bytes:
+    """What a worker of ours publishes, byte by byte."""
+    config = WorkerConfig(
+        name="Bea", rpc_url=world.url, deployment=Path("d"), data_dir=Path("b"), keystore_dir=Path("k"), owner="owner",
+        operator="operator", skills={"navigate": 9_000}, description="one of ours", device="cpu", memory_bytes=1 << 30,
+    )  # fmt: skip
+    engine = EngineInfo("torch", "ab" * 32, "cpu", "none", 1_024)
+    gateway_url = "http://127.0.0.1:8101"
+    identity = Identity(config, world.scenario.deployment, owner, WALLET, engine, gateway_url)
+    file = registration_file(identity, agent_id)
+    assert file.node.gateway_url == gateway_url
+    return file.to_json()
 
 
 def registered(world: World, owner: LocalAccount, file: bytes) -> int:
@@ -177,16 +194,24 @@ def registered(world: World, owner: LocalAccount, file: bytes) -> int:
 
 
 def test_an_agent_of_ours_is_read_by_the_strangers_client(world: World) -> None:
+    """Both files of a worker's life: the one it registers with, and the one that names the registration."""
     owner, reader = world.scenario.keys[-3], world.scenario.stranger
-    file = our_file(owner)
+    file = workers_file(world, owner, None)
     agent_id = registered(world, owner, file)
-    uri = f"ipfs://{Cid.of(file)}"
-    loaded = world.foreign(reader, "load", id=world.name(agent_id), files={uri: file.decode()})
-    assert loaded == {
-        "name": "Bea", "description": "one of ours", "uri": uri, "owners": [owner.address], "owner": owner.address,
-        "mine": False, "wallet": owner.address, "endpoints": {"DID": did_ethr(31337, owner.address)}, "active": True,
-    }  # fmt: skip
-    assert uri == world.registry.token_uri(agent_id)
+
+    def check(file: bytes) -> None:
+        uri = f"ipfs://{Cid.of(file)}"
+        loaded = world.foreign(reader, "load", id=world.name(agent_id), files={uri: file.decode()})
+        assert loaded == {
+            "name": "Bea", "description": "one of ours", "uri": uri, "owners": [owner.address], "owner": owner.address,
+            "mine": False, "wallet": owner.address, "endpoints": {"DID": did_ethr(31337, owner.address)}, "active": True,
+        }  # fmt: skip
+        assert uri == world.registry.token_uri(agent_id)
+
+    check(file)
+    named = workers_file(world, owner, agent_id)
+    world.scenario.registry(owner, encode_set_file(agent_id, sha256(named)))
+    check(named)
 
 
 def test_an_agent_with_an_operator_is_seen_with_it(world: World) -> None:
@@ -200,17 +225,16 @@ def test_an_agent_with_an_operator_is_seen_with_it(world: World) -> None:
     }
 
 
-@pytest.mark.parametrize("service", ["web", GATEWAY_SERVICE])
-def test_where_the_strangers_client_is_narrower_than_the_standard(world: World, service: str) -> None:
-    """It knows six names of services and refuses a file with a seventh, even the standard's own `web`. Our workers' files name
-    their content gateway: such an agent is found and rated through this client, but its file is not loaded."""
+def test_where_the_strangers_client_is_narrower_than_the_standard(world: World) -> None:
+    """It knows six names of services and refuses a file with a seventh, even the standard's own `web`. So our workers name their
+    content gateway elsewhere; an agent with such a file is found and rated through this client, but the file is not loaded."""
     owner = world.scenario.keys[-3]
-    file = our_file(owner, Service(service, "https://agent.example.org"))
+    file = our_file(owner, Service("web", "https://agent.example.org"))
     agent_id = registered(world, owner, file)
     uri = f"ipfs://{Cid.of(file)}"
     seen = world.foreign(owner, "look", id=world.name(agent_id), keys=[])
     assert (seen["owner"], seen["uri"]) == (owner.address, uri)
-    with pytest.raises(AssertionError, match=f"'{service}' is not a valid EndpointType"):
+    with pytest.raises(AssertionError, match="'web' is not a valid EndpointType"):
         world.foreign(owner, "load", id=world.name(agent_id), files={uri: file.decode()})
 
 

@@ -68,9 +68,9 @@ REGISTRATION = Registration(
     description="Solves navigation tasks",
     services=(
         Service("DID", did_ethr(31337, ADDRESS), "v1"),
-        Service("IpfsTrustlessGateway", "http://127.0.0.1:9000"),
+        Service("A2A", "https://agent.example/.well-known/agent-card.json"),
     ),
-    node=NodeInfo("cpu", 8 << 30, (bytes(32),)),
+    node=NodeInfo("cpu", 8 << 30, (bytes(32),), gateway_url="http://127.0.0.1:9000"),
     registrations=(RegistrationRef(22, f"eip155:31337:{ADDRESS}"),),
 )
 DOCUMENTS: list[Any] = [HEADER, BODY, TRACE, REGISTRATION]
@@ -111,9 +111,10 @@ def test_golden_bytes() -> None:
 
 
 def test_registration_endpoints() -> None:
-    assert REGISTRATION.endpoint("IpfsTrustlessGateway") == "http://127.0.0.1:9000"
+    assert REGISTRATION.endpoint("A2A") == "https://agent.example/.well-known/agent-card.json"
     assert REGISTRATION.endpoint("MCP") is None
     raw = json.loads(REGISTRATION.to_json())
+    assert raw["symphony"]["gateway"] == "http://127.0.0.1:9000"
     assert raw["type"] == "https://eips.ethereum.org/EIPS/eip-8004#registration-v1"
     assert raw["services"][0] == {"name": "DID", "endpoint": f"did:ethr:0x7a69:{ADDRESS}", "version": "v1"}
 
@@ -158,7 +159,7 @@ def ids(item: Any) -> str:
 
 @pytest.mark.parametrize(("document", "path"), FIELDS, ids=ids)
 def test_every_field_is_required_typed_and_alone(document: Any, path: Path) -> None:
-    optional = path[-1] == "version" and path[0] == "services"
+    optional = (path[0], path[-1]) in (("services", "version"), ("symphony", "gateway"))
 
     def refuse(data: bytes, named: str) -> None:
         with pytest.raises(InvalidInput) as caught:
