@@ -17,12 +17,13 @@ from api.index_reader import IndexReader
 from api.limits import BodyLimit, RateLimiter
 from api.metrics import Metrics
 from api.middleware import Observed, SecurityHeaders
+from api.onchain import OnChain
 from api.openapi import describe
 from api.orders import OrderRelay, open_sender
 from api.reader import Reader
 from api.relay import TxRelay
 from api.relay_journal import RelayJournal
-from api.routes import accounts, agents, chain, ops, tasks, writes
+from api.routes import accounts, agents, chain, ledger, ops, tasks, writes
 from api.services import Services
 from api.settings import ApiSettings
 from api.texts import Texts
@@ -65,7 +66,7 @@ def create_app(
     )
     app.state.services = parts
     problems.install(app)
-    for module in (tasks, agents, accounts, chain, ops, writes):
+    for module in (tasks, agents, accounts, ledger, chain, ops, writes):
         app.include_router(module.router)
     install_explorer(app)
     _mount_gateway(app, parts)
@@ -97,6 +98,7 @@ def _services(
         store=store,
         texts=Texts(store),
         tokens=Tokens(node, monotonic),
+        onchain=OnChain(node, deployment, monotonic),
         hub=Hub(index, poll_s=settings.poll_s),
         relay=TxRelay(node, deployment, journal, clock),
         orders=orders,

@@ -241,6 +241,9 @@ def detail_of(facts: TaskFacts, texts: Texts, now_s: int) -> TaskDetail:
         "evaluated": facts.closing.evaluated if facts.closing else None,
         "children": facts.children,
         "receipt": receipt_of(facts),
+        "pool_record": facts.pool_record,
+        "credits": facts.credits,
+        "anchors": facts.anchors,
         "deadlines": deadlines_of(facts, now_s),
         "timeline": facts.timeline,
     }

@@ -6,25 +6,33 @@ Knows the indexer's rows; `rows` makes documents of them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
-from api import rows
+from eth_utils.crypto import keccak
+
+from api import ledger_rows, rows
 from api.errors import IndexNotReady
 from api.index_store import IndexStore
-from api.reader import AgentWord, EventCursor, TaskFacts, TaskFilter
+from api.reader import AgentWord, EventCursor, Owed, ReleaseFilter, TaskFacts, TaskFilter
 from api.rows import Anchor, Row
 from api.schema.account import AccountAgent, Amount
 from api.schema.agent import AgentDetail, AgentSummary
 from api.schema.base import BlockRef, Page, Status, TokenTotals, Totals
 from api.schema.chain import BlockDetail, BlockSummary, Event, TransactionDetail
+from api.schema.ledger import Delta, Feedback, PoolBook, PoolEpoch, PoolRecord, PoolTerms, Release
 from api.schema.task import TaskRecord
 from indexer.errors import IndexMissing
+from indexer.paging import Page as RowPage
 from symphony_chain.deploy import CONTRACT_NAMES, Deployment
 from symphony_chain.errors import NotFound, WrongChain
 from symphony_chain.follow import FINALITY_DEPTH
+from symphony_chain.texts import label
 from symphony_chain.types import NATIVE, State
 
+T = TypeVar("T")
 RECENT_STEPS = 500
 
 
@@ -148,9 +156,15 @@ class IndexReader:
             row = self._store.get_task(task_id)
         except NotFound:
             return None
-        anchor = self._anchor(rows.blocks_of_task(row))
+        record = row["pool_record"]
+        anchor = self._anchor((*rows.blocks_of_task(row), record and record["block_number"]))
         words = tuple(AgentWord(agent_id, word) for agent_id, word in self._store.declared_on(row["page_id"]))
-        return rows.task_facts(row, anchor, words)
+        return replace(
+            rows.task_facts(row, anchor, words),
+            pool_record=ledger_rows.pool_record(record, anchor) if record else None,
+            credits=tuple(ledger_rows.credit(part) for part in row["feedback_openings"]),
+            anchors=tuple(ledger_rows.task_anchor(part) for part in row["anchors"]),
+        )
 
     # --- agents ---
 
@@ -180,6 +194,56 @@ class IndexReader:
         store = self._store
         found = [(rows.account_agent(row, address), row["file_digest"]) for row in store.agents_with_accounts(address)]
         return rows.amounts(store.balance(address)), found
+
+    # --- the contracts around the market ---
+
+    def releases(self, only: ReleaseFilter, *, cursor: str | None, limit: int) -> Page[Release]:
+        page = self._store.list_releases(
+            publisher=only.publisher,
+            kind="0x" + label(only.kind).hex() if only.kind else None,
+            name_hash="0x" + keccak(text=only.name).hex() if only.name else None,
+            cursor=cursor,
+            limit=limit,
+        )
+        return self._listed(page, ledger_rows.release)
+
+    def deltas(
+        self, *, agent_id: int | None = None, base_model: str | None = None, cursor: str | None = None, limit: int
+    ) -> Page[Delta]:
+        page = self._store.list_deltas(agent_id=agent_id, base_model=base_model, cursor=cursor, limit=limit)
+        return self._listed(page, ledger_rows.delta)
+
+    def feedback(
+        self, *, agent_id: int | None = None, client: str | None = None, cursor: str | None = None, limit: int
+    ) -> Page[Feedback]:
+        page = self._store.list_feedback(agent_id=agent_id, client=client, cursor=cursor, limit=limit)
+        return self._listed(page, ledger_rows.feedback)
+
+    def pool_books(self) -> list[PoolBook]:
+        found = self._store.pool_books()
+        anchor = self._anchor(row["block_number"] for row in found)
+        return [ledger_rows.pool_book(row, anchor) for row in found]
+
+    def pool_epochs(
+        self, *, token: str, terms: PoolTerms | None, cursor: str | None, limit: int
+    ) -> Page[PoolEpoch]:
+        page = self._store.list_pool_epochs(token=token, cursor=cursor, limit=limit)
+        return self._listed(page, partial(ledger_rows.pool_epoch, terms=terms))
+
+    def pool_records(
+        self, *, token: str | None = None, epoch: int | None = None, cursor: str | None = None, limit: int
+    ) -> Page[PoolRecord]:
+        page = self._store.list_pool_records(token=token, epoch=epoch, cursor=cursor, limit=limit)
+        return self._listed(page, ledger_rows.pool_record)
+
+    def owed(self, *, cursor: str | None, limit: int) -> tuple[Page[Owed], BlockRef | None]:
+        page, tip = self._store.list_owed(cursor=cursor, limit=limit)
+        block = BlockRef(number=tip.number, hash=tip.hash, timestamp_s=tip.timestamp_s) if tip else None
+        return Page[Owed](items=tuple(Owed(**row) for row in page.items), next=page.next_cursor), block
+
+    def _listed(self, page: RowPage, make: Callable[[Row, Anchor], T]) -> Page[T]:
+        anchor = self._anchor(number for row in page.items for number in ledger_rows.blocks_of(row))
+        return Page[T](items=tuple(make(row, anchor) for row in page.items), next=page.next_cursor)
 
     # --- blocks, transactions, events ---
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select, union
 
-from indexer.schema import agent_accounts, agents, bids, blocks, capabilities, seats, tasks
+from indexer.paging import Page, check_limit, decode_cursor, page_of
+from indexer.schema import agent_accounts, agents, balances, bids, blocks, burnt, capabilities, seats, tasks
 from indexer.store import Store
+from symphony_chain.types import NATIVE
 
 MAX_OWNED = 1000
 
@@ -96,6 +98,42 @@ class IndexStore(Store):
             return [row | {"accounts": [a for a in accounts if a["agent_id"] == row["agent_id"]]} for row in found]
 
         return self._read(read)
+
+    def list_owed(self, *, cursor: str | None = None, limit: int = 50) -> tuple[Page, BlockRow | None]:
+        """What the market owes and has burnt, token by token, by address (the native coin first, whether it was used or not):
+        `token`, `balances_wei`, `accounts_wei`, `escrow_wei` (with bonds), `burnt_wei`; and the block at which it does.
+        Summed here: see `paid_wei`."""
+        books = {
+            "balances_wei": balances.c.amount_wei,
+            "accounts_wei": agent_accounts.c.accrued_wei,
+            "burnt_wei": burnt.c.amount_wei,
+        }
+        used = union(*(select(table.c.token) for table in (balances, agent_accounts, burnt, tasks)))
+        after = decode_cursor(cursor, [str])[0] if cursor is not None else ""
+
+        def read(c: Connection) -> tuple[Page, BlockRow | None]:
+            tip = c.execute(select(blocks).order_by(blocks.c.number.desc()).limit(1)).first()
+            found = sorted({NATIVE, *c.execute(used).scalars()})
+            tokens = [token for token in found if token > after][: check_limit(limit) + 1]
+            owed = {token: {"token": token, "escrow_wei": 0} | dict.fromkeys(books, 0) for token in tokens}
+            for name, column in books.items():
+                token = column.table.c.token
+                for row in c.execute(select(token, column.label("wei")).where(token.in_(tokens))):
+                    owed[row.token][name] += row.wei
+            for task in c.execute(select(tasks).where(tasks.c.closed_block.is_(None), tasks.c.token.in_(tokens))):
+                owed[task.token]["escrow_wei"] += _held_wei(task)
+            page = page_of([owed[token] for token in tokens], limit, lambda row: [row["token"]])
+            return page, BlockRow(tip.number, tip.hash, tip.timestamp_s) if tip else None
+
+        return self._read(read)
+
+
+def _held_wei(task: Any) -> int:
+    """Escrow and bonds that a live task has in the market: the whole ceiling until somebody is seated."""
+    if not task.seat_count:
+        return int(task.ceiling_wei * task.k + task.evaluation_fee_wei)
+    bonds_wei = task.bond_wei * task.seat_count
+    return int(task.price_wei * (task.seat_count + task.free_seats) + bonds_wei + task.evaluation_fee_wei)
 
 
 def _scalars(query: Any, connection: Connection) -> list[int]:

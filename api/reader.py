@@ -10,8 +10,19 @@ from typing import Protocol
 
 from api.schema.account import AccountAgent, Amount
 from api.schema.agent import AgentDetail, AgentSummary
-from api.schema.base import Page, Status, Totals
+from api.schema.base import BlockRef, Page, Status, Totals
 from api.schema.chain import BlockDetail, BlockSummary, Event, TransactionDetail
+from api.schema.ledger import (
+    Delta,
+    Feedback,
+    FeedbackCredit,
+    PoolBook,
+    PoolEpoch,
+    PoolRecord,
+    PoolTerms,
+    Release,
+    TaskAnchor,
+)
 from api.schema.task import Bid, PlanChild, Seat, TaskRecord
 from symphony_chain.types import Task
 
@@ -23,6 +34,26 @@ class TaskFilter:
     state: str | None = None
     requester: str | None = None
     agent_id: int | None = None
+
+
+@dataclass(frozen=True)
+class ReleaseFilter:
+    """Which releases a list shows; None: all. `kind` is a label as text."""
+
+    publisher: str | None = None
+    kind: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What the market owes in one token, and what it burnt of it."""
+
+    token: str
+    balances_wei: int
+    accounts_wei: int
+    escrow_wei: int
+    burnt_wei: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +102,9 @@ class TaskFacts:
     children: tuple[PlanChild, ...] = ()
     timeline: tuple[Event, ...] = ()
     agents: tuple[AgentWord, ...] = ()
+    pool_record: PoolRecord | None = None
+    credits: tuple[FeedbackCredit, ...] = ()
+    anchors: tuple[TaskAnchor, ...] = ()
 
 
 @dataclass(frozen=True, order=True)
@@ -104,6 +138,29 @@ class Reader(Protocol):
 
     def account(self, address: str) -> tuple[list[Amount], list[tuple[AccountAgent, str | None]]]:
         """Balances of an address, and its agents, each with the digest of its registration file."""
+
+    def releases(self, only: ReleaseFilter, *, cursor: str | None, limit: int) -> Page[Release]: ...
+
+    def deltas(
+        self, *, agent_id: int | None = None, base_model: str | None = None, cursor: str | None = None, limit: int
+    ) -> Page[Delta]: ...
+
+    def feedback(
+        self, *, agent_id: int | None = None, client: str | None = None, cursor: str | None = None, limit: int
+    ) -> Page[Feedback]: ...
+
+    def pool_books(self) -> list[PoolBook]: ...
+
+    def pool_epochs(
+        self, *, token: str, terms: PoolTerms | None, cursor: str | None, limit: int
+    ) -> Page[PoolEpoch]: ...
+
+    def pool_records(
+        self, *, token: str | None = None, epoch: int | None = None, cursor: str | None = None, limit: int
+    ) -> Page[PoolRecord]: ...
+
+    def owed(self, *, cursor: str | None, limit: int) -> tuple[Page[Owed], BlockRef | None]:
+        """Token by token, the native coin first; and the block at which all of it is owed."""
 
     def blocks(self, *, cursor: str | None, limit: int) -> Page[BlockSummary]: ...
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from api.limits import RateLimiter
 from api.metrics import Metrics
+from api.onchain import OnChain
 from api.reader import Reader
 from api.settings import ApiSettings
 from api.texts import Texts
@@ -36,6 +37,7 @@ class Services:
     store: ContentStore
     texts: Texts
     tokens: Tokens
+    onchain: OnChain
     hub: Hub
     relay: TxRelay
     orders: OrderRelay

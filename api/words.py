@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from symphony_chain.spec.header import KINDS
 
-__all__ = ["EVENT_WORDS", "KINDS", "OPEN_STATES", "SKIP_WORDS", "STATES", "STATE_WORDS"]
+__all__ = ["EVENT_WORDS", "KINDS", "OPEN_STATES", "RELEASE_KINDS", "SKIP_WORDS", "STATES", "STATE_WORDS"]
+
+#: Labels of releases that have a meaning of ours, with what they are called.
+RELEASE_KINDS: dict[str, str] = {
+    "base-model": "Base models",
+    "toolchain": "Toolchains",
+    "task-template": "Task templates",
+    "skill-page": "Skill pages",
+    "expert-corpus": "Expert corpora",
+}
 
 #: State → what it means, in one sentence.
 STATE_WORDS: dict[str, str] = {
@@ -59,4 +68,15 @@ EVENT_WORDS: dict[str, str] = {
     "CapabilitiesDeclared": "Capabilities declared",
     "AgentWalletChanged": "Operator key changed",
     "SkillPagePublished": "Skill page published",
+    "Recorded": "Recorded in the reward pool",
+    "Finalised": "Epoch of the reward pool final",
+    "Shared": "Share of the reward pool paid",
+    "FeedbackOpened": "Seat proved, its agent may be rated",
+    "NewFeedback": "Feedback given",
+    "FeedbackRevoked": "Feedback taken back",
+    "ResponseAppended": "Feedback answered",
+    "Anchored": "Digest anchored on a task",
+    "ReleasePublished": "Release published",
+    "ReleaseYanked": "Release yanked",
+    "DeltaPublished": "Delta published",
 }

@@ -58,7 +58,7 @@ def amount(wei: int | None, token: Token) -> str:
         return count(wei)
     value = Decimal(wei).scaleb(-token.decimals)
     if wei and abs(value) < Decimal("0.000001"):
-        return "<0.000001"
+        return "<0.000001" if wei > 0 else ">-0.000001"
     text = f"{value:,.6f}".rstrip("0").rstrip(".")
     return text or "0"
 
@@ -106,6 +106,16 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", "\u2009")
 
 
+def size(count_bytes: int) -> str:
+    """A size in its largest decimal unit (IEC 80000-13)."""
+    value = Decimal(count_bytes)
+    for name in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if value < 1000:
+            return f"{value:.1f}".removesuffix(".0") + f" {name}"
+        value /= 1000
+    return f"{value:.1f}".removesuffix(".0") + " EB"
+
+
 def cid_of(digest: str) -> str:
     """The raw CID of a 0x-hex sha-256 digest."""
     return str(Cid.from_digest(bytes.fromhex(digest[2:])))
@@ -116,5 +126,6 @@ def install_filters(environment: Environment) -> None:
     filters: dict[str, Any] = {
         "inert": inert, "line": line, "short": short, "amount": amount, "unit": unit, "money": money,
         "percent": percent, "iso": iso, "span": span, "words": words, "count": count, "cid": cid_of,
+        "size": size,
     }  # fmt: skip
     environment.filters |= filters

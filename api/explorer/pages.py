@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from api.explorer import charts
-from api.explorer.filters import install_filters
+from api.explorer import ledger_pages
+from api.explorer.render import FOLDER, ROWS, query, render
 from api.explorer.search import find
-from api.explorer.story import story_of
 from api.middleware import CSP
 from api.paging import Cursor
 from api.problems import Problem, set_error_page
 from api.reader import TaskFilter
 from api.routes.lookup import (
+    AddressQuery,
     AgentPath,
     BlockPath,
     HashPath,
@@ -32,20 +29,16 @@ from api.routes.lookup import (
     titled_tasks,
     transaction,
 )
-from api.routes.tasks import AddressQuery, AgentQuery
-from api.rows import tags_of
-from api.schema.base import Status
+from api.routes.tasks import AgentQuery
 from api.schema.task import StateName
-from api.services import Services, services
-from api.words import EVENT_WORDS, OPEN_STATES, STATE_WORDS, STATES
+from api.services import services
+from api.words import OPEN_STATES
 from symphony_chain.errors import NotFound, SymphonyError
 from symphony_chain.rpc_types import checksum
 from symphony_chain.skills import DEFAULT_TAGS
-from symphony_chain.types import NATIVE
 
-FOLDER = Path(__file__).parent
-ROWS = 25
 HOME_ROWS = 8
+AGENT_ROWS = 5
 #: Paths whose errors stay JSON even for a browser.
 MACHINE_PATHS = ("/v1", "/ipfs", "/routing", "/openapi.json", "/static")
 router = APIRouter(include_in_schema=False)
@@ -54,63 +47,12 @@ _TALKS_TO_A_WALLET = {"Content-Security-Policy": f"{CSP}; img-src 'self' data:"}
 _ASKS_A_NODE = {"Content-Security-Policy": f"{CSP}; img-src 'self' data:; connect-src 'self' https: http:"}
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    install_filters(environment)
-    environment.globals |= {
-        "charts": charts, "event_words": EVENT_WORDS, "state_words": STATE_WORDS, "states": STATES, "tags_of": tags_of,
-        "event_names": " ".join((*EVENT_WORDS, "Unknown")), "story_of": story_of, "NATIVE": NATIVE,
-    }  # fmt: skip
-    return environment
-
-
-_TEMPLATES = _environment()
-
-
 def install_explorer(app: FastAPI) -> None:
     """Adds pages, static files and the HTML form of errors to an app."""
     app.include_router(router)
+    app.include_router(ledger_pages.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     set_error_page(app, _error_page)
-
-
-def render(
-    request: Request,
-    name: str,
-    *,
-    status_code: int = 200,
-    json_url: str | None = None,
-    headers: dict[str, str] | None = None,
-    **values: Any,
-) -> Response:
-    """One page."""
-    parts = services(request)
-    status = _status(parts)
-    text = _TEMPLATES.get_template(name).render(
-        path=request.url.path,
-        status=status,
-        now_s=status.indexed.timestamp_s if status and status.indexed else 0,
-        json_url=json_url,
-        events_url="/v1/events",
-        deployment=parts.deployment,
-        token_of=parts.tokens.get,
-        relays=parts.orders.offered,
-        **values,
-    )
-    return HTMLResponse(text, status_code, headers={"Cache-Control": "no-cache"} | (headers or {}))
-
-
-def _status(parts: Services) -> Status | None:
-    try:
-        return parts.reader.status()
-    except SymphonyError:
-        return None
 
 
 @router.get("/")
@@ -149,11 +91,11 @@ def tasks(
     return render(
         request,
         "tasks.html",
-        json_url=_with("/v1/tasks", filters | ({"cursor": cursor} if cursor else {})),
+        json_url=query("/v1/tasks", filters | {"cursor": cursor}),
         page=page,
         filters=filters,
         first=cursor is None,
-        next_url=_with("/tasks", filters | {"cursor": page.next}) if page.next else None,
+        next_url=query("/tasks", filters | {"cursor": page.next}) if page.next else None,
         totals=parts.reader.totals(),
         open_states=OPEN_STATES,
     )
@@ -189,18 +131,22 @@ def agents(request: Request, cursor: Cursor = None) -> Response:
     return render(
         request,
         "agents.html",
-        json_url=_with("/v1/agents", {"cursor": cursor} if cursor else {}),
+        json_url=query("/v1/agents", {"cursor": cursor}),
         page=page,
-        next_url=_with("/agents", {"cursor": page.next}) if page.next else None,
+        next_url=query("/agents", {"cursor": page.next}) if page.next else None,
         first=cursor is None,
     )
 
 
 @router.get("/agents/{name}")
 def agent(request: Request, name: AgentPath) -> Response:
-    """One agent: capabilities, earned curve, seats, balances."""
-    found = agent_detail(services(request), name)
-    return render(request, "agent.html", json_url=f"/v1/agents/{found.id}", agent=found)
+    """One agent: capabilities, earned curve, seats, balances, what is said of it and what it published."""
+    parts = services(request)
+    found = agent_detail(parts, name)
+    said = parts.reader.feedback(agent_id=found.id, cursor=None, limit=AGENT_ROWS)
+    deltas = parts.reader.deltas(agent_id=found.id, cursor=None, limit=AGENT_ROWS)
+    url = f"/v1/agents/{found.id}"
+    return render(request, "agent.html", json_url=url, agent=found, feedback=said, deltas=deltas)
 
 
 @router.get("/blocks")
@@ -210,9 +156,9 @@ def blocks(request: Request, cursor: Cursor = None) -> Response:
     return render(
         request,
         "blocks.html",
-        json_url=_with("/v1/blocks", {"cursor": cursor} if cursor else {}),
+        json_url=query("/v1/blocks", {"cursor": cursor}),
         page=page,
-        next_url=_with("/blocks", {"cursor": page.next}) if page.next else None,
+        next_url=query("/blocks", {"cursor": page.next}) if page.next else None,
         first=cursor is None,
     )
 
@@ -272,7 +218,3 @@ def _error_page(request: Request, problem: Problem) -> Response | None:
     if "text/html" not in request.headers.get("accept", ""):
         return None
     return render(request, "error.html", status_code=problem.status, problem=problem)
-
-
-def _with(path: str, values: dict[str, Any]) -> str:
-    return f"{path}?{urlencode(values)}" if values else path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Query
 
 from api.assemble import detail_of
 from api.errors import AmbiguousAgent
@@ -14,6 +14,7 @@ from api.schema.account import AccountDetail
 from api.schema.agent import AgentDetail, AgentSummary
 from api.schema.base import Page
 from api.schema.chain import BlockDetail, TransactionDetail
+from api.schema.ledger import Pool, TokenSolvency
 from api.schema.task import TaskDetail, TaskRecord
 from api.services import Services
 from symphony_chain.content.cid import Cid
@@ -28,6 +29,7 @@ MAX_HEIGHT = 2**53 - 1
 
 HashPath = Annotated[str, Path(description="0x and 64 hex digits", max_length=80)]
 AgentPath = Annotated[str, Path(description="agent id, or did:ethr DID", max_length=120)]
+AddressQuery = Annotated[str | None, Query(pattern=r"^0x[0-9a-fA-F]{40}$")]
 BlockPath = Annotated[str, Path(description="height or hash", max_length=80)]
 
 
@@ -164,3 +166,16 @@ def transaction(parts: Services, tx_hash: str) -> TransactionDetail:
             code="tx.not_found",
         )
     return found
+
+
+def pool_detail(parts: Services) -> Pool:
+    """The reward pool's constants and its books of this market."""
+    terms, indexed = parts.onchain.pool_terms(), parts.reader.status().indexed
+    epoch = indexed.timestamp_s // terms.epoch_s if terms and indexed else None
+    return Pool(address=parts.deployment.pool, terms=terms, epoch=epoch, books=tuple(parts.reader.pool_books()))
+
+
+def solvency(parts: Services, *, cursor: str | None, limit: int) -> Page[TokenSolvency]:
+    """What the market owes and holds, at the indexed head; nothing before the first block."""
+    owed, block = parts.reader.owed(cursor=cursor, limit=limit)
+    return parts.onchain.solvency(owed, block) if block else Page[TokenSolvency](items=(), next=None)

@@ -13,7 +13,7 @@ from api.explain import explain
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, checked_limit, with_links
 from api.reader import TaskFilter
 from api.respond import answer
-from api.routes.lookup import HashPath, task_detail, task_facts, titled_tasks
+from api.routes.lookup import AddressQuery, HashPath, task_detail, task_facts, titled_tasks
 from api.schema.base import Page
 from api.schema.chain import Event
 from api.schema.task import (
@@ -33,7 +33,6 @@ from symphony_chain.errors import NotFound
 from symphony_chain.rpc_types import checksum
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
-AddressQuery = Annotated[str | None, Query(pattern=r"^0x[0-9a-fA-F]{40}$")]
 AgentQuery = Annotated[int | None, Query(ge=0, le=2**32 - 1, description="only tasks that this agent bid on")]
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.schema.base import Address, Anchored, BlockRef, Finality, Hex, Model, Wei
 from api.schema.chain import Event
+from api.schema.ledger import FeedbackCredit, PoolRecord, TaskAnchor
 
 StateName = Literal[
     "open", "free", "unawarded", "awarded", "revealing", "evaluating", "closing", "settled", "inconclusive", "void", "expired",
@@ -251,5 +252,8 @@ class TaskDetail(TaskRecord):
     evaluated: bool | None = Field(description="once closed: whether the evaluator's scores came in time")
     children: tuple[PlanChild, ...] = Field(description="what revealed plans named")
     receipt: TaskReceipt | None = Field(description="once closed with seats")
+    pool_record: PoolRecord | None = Field(description="once somebody proved it to the reward pool")
+    credits: tuple[FeedbackCredit, ...] = Field(description="seats that were proved: their agents may be rated")
+    anchors: tuple[TaskAnchor, ...] = Field(description="digests of labels and verdicts on its record")
     deadlines: tuple[Deadline, ...]
     timeline: tuple[Event, ...]

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
+from symphony_chain import releases
 from tests.api.browser import NEEDS_CHROMIUM, Tab
 from tests.api.server import served
 from tests.api.world import World
 
 pytestmark = NEEDS_CHROMIUM
+LEDGER = (
+    "/releases", "/releases?kind=base-model", "/releases?name=model", "/deltas", "/deltas?agent=1", "/feedback",
+    "/feedback?agent=1",
+    "/pool", "/pool/records", "/pool/records?epoch=1", "/solvency",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def paths(told: World) -> list[str]:
     tasks = [f"/tasks/0x{posted.task_id.hex()}" for posted in told.tasks.values()]
     fixed = ["/", "/tasks", "/tasks?state=settled", "/agents", "/agents/1", "/agents/4", "/blocks", "/blocks/20"]
     wallets = ["/post", "/rewards", f"/rewards?address={told.scenario.requester.address}"]
-    return [*fixed, *wallets, "/problems/input.invalid", *tasks]
+    return [*fixed, *wallets, *LEDGER, "/problems/input.invalid", *tasks]
 
 
 def test_every_page_renders_clean(tab: Tab, told: World) -> None:
@@ -42,7 +48,7 @@ def test_no_page_is_wider_than_the_window(browser: Any, told: World, told_url: s
     tab = Tab(browser, told_url, viewport={"width": width, "height": 800}, color_scheme="dark")
     widest = [f"/tasks/0x{told.tasks[name].task_id.hex()}" for name in ("no_show", "hostile")]
     money = f"/rewards?address={told.scenario.agents[0].owner.address}"
-    for path in ("/", "/tasks", "/agents", "/agents/1", "/blocks", "/post", "/rewards", money, *widest):
+    for path in ("/", "/tasks", "/agents", "/agents/1", "/blocks", "/post", "/rewards", money, *LEDGER, *widest):
         tab.go(path)
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= width, path
     tab.context.close()
@@ -50,7 +56,8 @@ def test_no_page_is_wider_than_the_window(browser: Any, told: World, told_url: s
 
 def test_links_lead_somewhere(tab: Tab, told: World) -> None:
     seen: set[str] = set()
-    for path in ("/", f"/tasks/0x{told.tasks['settled'].task_id.hex()}", "/agents/1"):
+    settled = f"/tasks/0x{told.tasks['settled'].task_id.hex()}"
+    for path in ("/", settled, "/agents/1", "/agents/2", *LEDGER):
         tab.go(path)
         seen |= set(tab.page.eval_on_selector_all("a[href^='/']", "nodes => nodes.map(n => n.getAttribute('href'))"))
     assert len(seen) > 20
@@ -75,12 +82,17 @@ def test_task_page_tells_the_story(tab: Tab, told: World) -> None:
 
 def test_hostile_text_is_inert(tab: Tab, told: World) -> None:
     hostile = f"0x{told.tasks['hostile'].task_id.hex()}"
-    for path in (f"/tasks/{hostile}", "/", "/tasks", "/agents", "/agents/4"):
+    for path in (f"/tasks/{hostile}", "/", "/tasks", "/agents", "/agents/4", "/agents/2", "/releases", "/feedback"):
         tab.go(path)
         assert "owned" not in tab.page.title() or "<script>" in tab.page.title()
         assert tab.page.locator("main script, main img, main b:text('bold')").count() == 0
         shown = tab.page.inner_text("main")
         assert not any(char in shown for char in "\u202e\u2066\x07\x1b")
+    tab.go("/feedback")
+    tab.page.click("#rows summary >> nth=0")
+    said = tab.page.inner_text("#rows")
+    assert "javascript:alert(1)" in said and "⟨U+2066⟩tag" in said
+    assert tab.page.locator("main a[href^='javascript'], main a[href*='x.example']").count() == 0
     tab.go(f"/tasks/{hostile}")
     shown = tab.page.inner_text("main")
     assert "<script>document.title='owned'</script>" in shown and "⟨U+202E⟩" in shown and "{{7*7}}" in shown
@@ -113,6 +125,20 @@ def test_live_update_arrives(browser: Any, live: World) -> None:
         live.index()
         tab.page.wait_for_function("text => document.getElementById('pill-block').innerText !== text", arg=pill)
         assert tab.faults == []
+        tab.context.close()
+
+
+def test_a_new_release_appears(browser: Any, live: World) -> None:
+    with served(live.settings) as (url, _):
+        tab = Tab(browser, url)
+        tab.go("/releases")
+        assert "symphony release publish" in tab.page.inner_text("#rows .empty")
+        by, where = live.scenario.requester, live.scenario.deployment.releases
+        made = releases.Release(by.address, releases.TOOLCHAIN, "tools", "3.1", bytes([1]) * 32, 0x55, 5)
+        live.scenario.send(by, where, releases.encode_publish(made))
+        live.index()
+        tab.page.wait_for_selector("#rows a:has-text('tools')")
+        assert "3.1" in tab.page.inner_text("#rows")
         tab.context.close()
 
 
