@@ -1,4 +1,4 @@
-"""Makes tasks, claims and withdrawals ready to be signed: as an EIP-712 order and as a transaction. Signs nothing.
+"""Makes tasks, hires, claims and withdrawals ready to be signed: as an EIP-712 order and as a transaction. Signs nothing.
 
 Of a task it hosts header and body and fills in the times.
 """
@@ -12,12 +12,29 @@ from typing import Any
 from eth_abi import abi as eth_abi
 from eth_utils.address import to_checksum_address
 
-from api.schema.write import ClaimRequest, Draft, DraftRequest, Payment, UnsignedTx, WithdrawRequest
+from api.orders import bid_of, task_from_json
+from api.schema.write import (
+    ClaimRequest,
+    Draft,
+    DraftRequest,
+    Hire,
+    HireRequest,
+    Payment,
+    UnsignedTx,
+    WithdrawRequest,
+)
 from symphony_chain.abi import contract_error
 from symphony_chain.content.store import ContentStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.errors import Conflict, InvalidInput, RpcRevert
-from symphony_chain.market import MarketClient, encode_claim, encode_deposit, encode_post, encode_withdraw
+from symphony_chain.market import (
+    MarketClient,
+    encode_claim,
+    encode_deposit,
+    encode_hire,
+    encode_post,
+    encode_withdraw,
+)
 from symphony_chain.registry import RegistryClient
 from symphony_chain.rpc import Rpc
 from symphony_chain.signing import task_id, task_message, typed_data
@@ -61,6 +78,7 @@ class Drafts:
             ttl_s=request.bid_window_s + request.commit_window_s + request.reveal_window_s,
             bid_endpoint=(endpoint,),
         )
+        # What else of the requester is open is not known here: one of its first desks is likely to be free.
         task = _task(request, header.digest, self.rpc.head().timestamp, random_bytes(32))
         calldata = encode_post(task)  # first: it says clearly which value does not fit the contract
         self._check(task.requester, calldata)
@@ -83,8 +101,35 @@ class Drafts:
             body_cid=str(cids[0]),
         )
 
+    def hire(self, request: HireRequest) -> Hire:
+        """The draft of a task and its award in one.
+
+        Raises:
+            InvalidInput: not a task, or a value that the market does not take.
+            ContractError: the market would refuse it (too few of the bids stand, the task was posted already, …).
+        """
+        task, bids = task_from_json(request.task), [bid_of(bid) for bid in request.bids]
+        calldata = encode_hire(task, bids)
+        self._check(task.requester, calldata)
+        asks = [bid.price_wei for bid in bids if bid.price_wei <= task.ceiling_wei]
+        cost_wei = max(asks, default=0) * min(task.k, len(asks)) + task.evaluation_fee_wei
+        balance_wei = MarketClient(self.rpc, self.deployment.market).balance(task.requester, task.token)
+        about = task_id(self.deployment.domain, task)
+        message = {"taskId": about, "bids": [str(bid.terms) for bid in bids]}
+        return Hire(
+            order={"kind": "hire", "task": request.task, "bids": [bid.model_dump() for bid in request.bids]},
+            typed_data=typed_data(self.deployment.domain, "Hire", _wallet_message(message)),
+            transaction=self._to_market(task.requester, calldata, cost_wei if task.token == NATIVE else 0),
+            relayed=self.relayed,
+            task_id="0x" + about.hex(),
+            token=task.token,
+            cost_wei=cost_wei,
+            balance_wei=balance_wei,
+            deposits=self._deposits(task.requester, task.token, cost_wei - balance_wei),
+        )
+
     def _check(self, requester: str, calldata: bytes) -> None:
-        """Asks the market whether it would take the task; it looks at the parameters before it looks for the money."""
+        """Asks the market whether it would take the task; it looks at everything else before it looks for the money."""
         try:
             self.rpc.eth_call(self.deployment.market, calldata, sender=requester)
         except RpcRevert as revert:

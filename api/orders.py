@@ -19,6 +19,7 @@ from api.schema.write import (
     ClaimOrder,
     CommitOrder,
     EvaluateOrder,
+    HireOrder,
     Order,
     OrderRelayed,
     PostOrder,
@@ -102,22 +103,25 @@ class OrderRelay:
 
 
 def _task_call(
-    order: PostOrder | CancelOrder | AwardOrder | TakeOrder | EvaluateOrder, task: Task, signature: bytes
+    order: PostOrder | HireOrder | CancelOrder | AwardOrder | TakeOrder | EvaluateOrder, task: Task, signature: bytes
 ) -> bytes:
     match order:
         case PostOrder():
             return market.encode_post(task, signature)
+        case HireOrder():
+            return market.encode_hire(task, [bid_of(bid) for bid in order.bids], signature)
         case CancelOrder():
             return market.encode_cancel(task, signature)
         case AwardOrder():
-            return market.encode_award(task, [_bid(bid) for bid in order.bids], signature)
+            return market.encode_award(task, [bid_of(bid) for bid in order.bids], signature)
         case TakeOrder():
             return market.encode_take(task, order.agent_id, signature, order.deadline_s)
         case EvaluateOrder():
             return market.encode_evaluate(task, order.scores_bps, signature)
 
 
-def _bid(bid: SignedBid) -> Bid:
+def bid_of(bid: SignedBid) -> Bid:
+    """A bid of a request as the market takes it."""
     return Bid(bid.agent_id, int(bid.price_wei), bid.confidence_bps, bid.expiry_s, _bytes(bid.signature))
 
 

@@ -15,6 +15,8 @@ from api.schema.write import (
     ClaimRequest,
     Draft,
     DraftRequest,
+    Hire,
+    HireRequest,
     OrderRelayed,
     OrderRequest,
     Payment,
@@ -42,6 +44,12 @@ def post_draft(request: Request, draft: DraftRequest) -> Response:
         random_bytes=os.urandom,
     )
     return answer(request, made, 201)
+
+
+@router.post("/hires/draft", response_model=Hire)
+def post_hire_draft(request: Request, hire: HireRequest) -> Response:
+    """A drafted task and the bids that its requester chose, ready to be posted and awarded in one transaction."""
+    return answer(request, services(request).drafts.hire(hire))
 
 
 @router.post("/claims/draft", response_model=Payment)

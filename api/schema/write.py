@@ -94,6 +94,33 @@ class Draft(Signable):
     body_cid: str
 
 
+class SignedBid(Request):
+    """A bid on a task, with the signature of the agent's wallet."""
+
+    agent_id: AgentId
+    price_wei: WeiText
+    confidence_bps: Bps
+    expiry_s: Seconds
+    signature: Signature
+
+
+class HireRequest(Request):
+    """A drafted task and the bids that its requester chose, best first: to be posted and awarded in one transaction."""
+
+    task: dict[str, Any] = Field(description="the 24 parameters, as in a draft")
+    bids: Annotated[list[SignedBid], Field(min_length=1, max_length=32)]
+
+
+class Hire(Signable):
+    """A task and its award, ready to be signed together."""
+
+    task_id: Hex
+    token: Address
+    cost_wei: Wei = Field(description="at most: the highest of these asks for every seat, and the evaluator's fee")
+    balance_wei: Wei = Field(description="the requester's in the market; an order, or a token, is paid from there")
+    deposits: tuple[UnsignedTx, ...] = Field(description="transactions that bring what is missing into that balance")
+
+
 class TxRequest(Request):
     """A signed transaction."""
 
@@ -155,20 +182,18 @@ class CancelOrder(_Order):
     task: dict[str, Any]
 
 
-class SignedBid(Request):
-    """A bid as published."""
-
-    agent_id: AgentId
-    price_wei: WeiText
-    confidence_bps: Bps
-    expiry_s: Seconds
-    signature: Signature
-
-
 class AwardOrder(_Order):
     """The requester's or router's Award of these bids in this order."""
 
     kind: Literal["award"]
+    task: dict[str, Any]
+    bids: Annotated[list[SignedBid], Field(max_length=32)]
+
+
+class HireOrder(_Order):
+    """The requester's Hire: the task and its award in one transaction, paid from the requester's balance."""
+
+    kind: Literal["hire"]
     task: dict[str, Any]
     bids: Annotated[list[SignedBid], Field(max_length=32)]
 
@@ -220,7 +245,9 @@ class WithdrawOrder(_Order):
     deadline_s: Seconds
 
 
-Order = PostOrder | CancelOrder | AwardOrder | TakeOrder | CommitOrder | EvaluateOrder | ClaimOrder | WithdrawOrder
+Order = (
+    PostOrder | HireOrder | CancelOrder | AwardOrder | TakeOrder | CommitOrder | EvaluateOrder | ClaimOrder | WithdrawOrder
+)
 OrderRequest = Annotated[Order, Field(discriminator="kind")]
 
 

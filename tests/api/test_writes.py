@@ -16,6 +16,8 @@ from eth_account.signers.local import LocalAccount
 from starlette.testclient import TestClient
 
 from api import create_app
+from api.orders import bid_of
+from api.schema.write import SignedBid
 from symphony_chain import market, signing
 from symphony_chain.content.cid import Cid
 from symphony_chain.keys import Keystore
@@ -274,6 +276,80 @@ def test_a_task_through_orders_alone(http: TestClient, live: World) -> None:
     send(signature=bytes(signature), **payment["order"])
     assert scenario.rpc.get_balance(requester.address) == rest_wei and view.balance(requester.address) == 0
     assert all(scenario.rpc.get_nonce(key.address) == 0 for key in keys)
+
+
+def bids_for(live: World, made: dict[str, Any], *prices: int) -> list[dict[str, Any]]:
+    """Bids of the first agents on a drafted task, as requests carry them."""
+    posted = Posted(Task.from_json(made["task"]), bytes.fromhex(made["task_id"][2:]))
+    agents = live.scenario.agents[: len(prices)]
+    bids = [live.scenario.sign_bid(posted, agent, price) for agent, price in zip(agents, prices, strict=True)]
+    return [
+        {"agent_id": bid.agent_id, "price_wei": str(bid.price_wei), "confidence_bps": bid.confidence_bps,
+         "expiry_s": bid.expiry_s, "signature": "0x" + bid.signature.hex()}
+        for bid in bids
+    ]  # fmt: skip
+
+
+def test_hire_by_order(http: TestClient, live: World) -> None:
+    """Posted and awarded in one transaction of the relayer's; only the price leaves the balance."""
+    scenario, requester = live.scenario, Account.from_key(b"\x48" * 32)  # not one wei for gas
+    view = MarketClient(scenario.rpc, scenario.deployment.market)
+    made = draft(http, live, requester=requester.address, k=2, min_seats=1)
+    ceiling_wei = int(WISH["ceiling_wei"])
+    bids = bids_for(live, made, ceiling_wei // 2, ceiling_wei // 5)
+    hire = http.post("/v1/hires/draft", json={"task": made["task"], "bids": bids}).json()
+    assert (hire["task_id"], hire["cost_wei"], hire["balance_wei"]) == (made["task_id"], str(ceiling_wei), "0")
+    signature = bytes(requester.sign_typed_data(full_message=hire["typed_data"]).signature)
+    order = hire["order"] | {"signature": "0x" + signature.hex()}
+    poor = http.post("/v1/orders", json=order)
+    assert (poor.status_code, poor.json()["code"]) == (409, "contract.InsufficientBalance")
+    scenario.market(scenario.stranger, market.encode_deposit(requester.address, ceiling_wei + 1), ceiling_wei + 1)
+    sent = http.post("/v1/orders", json=order).json()
+    assert (sent["status"], sent["task_id"]) == ("mined", made["task_id"])
+    assert view.balance(requester.address) == 1 and scenario.rpc.get_nonce(requester.address) == 0
+    assert http.post("/v1/orders", json=order).json()["tx_hash"] == sent["tx_hash"]
+    live.index()
+    shown = http.get(f"/v1/tasks/{made['task_id']}").json()
+    assert (shown["state"], shown["seats"], shown["price_wei"]) == ("awarded", 2, str(ceiling_wei // 2))
+    again = http.post("/v1/hires/draft", json={"task": made["task"], "bids": bids})
+    assert (again.status_code, again.json()["code"]) == (409, "contract.TaskExists")
+
+
+def test_hire_with_ones_own_transaction(http: TestClient, live: World) -> None:
+    """Signed as `hire` by the SDK or by a wallet, it is one digest; the transaction brings what the bids cost along."""
+    scenario, domain = live.scenario, live.scenario.deployment.domain
+    scores = {"evaluator": scenario.stranger.address, "evaluation_window_s": 60, "evaluation_fee_wei": "7"}
+    made = draft(http, live, k=3, min_seats=1, **scores)
+    ask_wei = int(WISH["ceiling_wei"]) // 3
+    bids = bids_for(live, made, ask_wei)
+    hire = http.post("/v1/hires/draft", json={"task": made["task"], "bids": bids}).json()
+    assert hire["cost_wei"] == hire["transaction"]["value"] == str(ask_wei + 7)
+    digest = bytes.fromhex(made["task_id"][2:])
+    ours = signing.sign_hire(scenario.requester, domain, digest, [bid_of(SignedBid(**bid)) for bid in bids])
+    assert ours == bytes(scenario.requester.sign_typed_data(full_message=hire["typed_data"]).signature)
+    before_wei = MarketClient(scenario.rpc, domain.market).balance(scenario.requester.address)
+    answer = http.post("/v1/tx", json={"raw": signed(live, hire["transaction"])})
+    assert answer.status_code in (200, 202), answer.text
+    view = MarketClient(scenario.rpc, domain.market)
+    assert view.state(digest) is State.AWARDED and view.balance(scenario.requester.address) == before_wei
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        (lambda wish: wish | {"bids": []}, 422, "request.invalid"),
+        (lambda wish: wish | {"bids": wish["bids"] * 33}, 422, "request.invalid"),
+        (lambda wish: wish | {"task": wish["task"] | {"k": "2"}}, 400, "order.malformed"),
+        (lambda wish: wish | {"task": wish["task"] | {"k": 0, "minSeats": 0}}, 400, "draft.out_of_range"),
+        (lambda wish: wish | {"bids": [wish["bids"][0] | {"agent_id": 2}]}, 409, "contract.TooFewSeats"),
+        (lambda wish: wish | {"bids": [wish["bids"][0] | {"price_wei": "9" * 29}]}, 400, "input.abi"),
+    ],
+)
+def test_hires_that_cannot_be(http: TestClient, live: World, change: Any, status: int, code: str) -> None:
+    made = draft(http, live)
+    answer = http.post("/v1/hires/draft", json=change({"task": made["task"], "bids": bids_for(live, made, 5)}))
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert answer.headers["content-type"] == "application/problem+json" and answer.json()["hint"]
 
 
 def test_take_and_cancel_by_order(http: TestClient, live: World) -> None:
