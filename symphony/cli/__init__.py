@@ -29,7 +29,7 @@ COMMANDS: dict[str, str] = {
     "task": "Post, watch and look into tasks.",
     "agent": "Register and run reasoning agents.",
     "router": "Award seats for requesters who are away.",
-    "withdraw": "Take money out of the market.",
+    "withdraw": "Take your balance out of the market.",
     "reward": "See and take what an agent earned.",
     "feedback": "Rate agents whose work you paid for; read ratings.",
     "release": "Publish and list versions of models, tools and templates.",

@@ -114,14 +114,12 @@ def run(session: Session, name: str) -> None:
 @options(chain=True, keys=True)
 def status(session: Session, agent_id: int | None, mine: bool) -> None:
     """How agents stand: skills declared and earned, seats, pay waiting, and why tasks were refused."""
-    from symphony.cli.agentview import agent_lines, agent_states
+    from symphony.cli.agentview import agent_lines, agent_states, unknown_agent
 
     with session.out.working("reading the chain"):
         owners = _own_addresses(session) if mine else None
         found = agent_states(session, agent_id, owners)
     if agent_id is not None and not found:
-        from symphony.cli.withdraw import unknown_agent
-
         raise unknown_agent(agent_id)
     rows = [
         (a["agent_id"], a["name"] or "-", a["seats"], a["won"], a["no_shows"], format_wei(a["accrued_wei"]))
@@ -135,7 +133,7 @@ def status(session: Session, agent_id: int | None, mine: bool) -> None:
             if rows
             else ["no agents"]
         )
-    next_step = f"symphony withdraw --agent {agent_id}" if agent_id and found[0]["accrued_wei"] else ""
+    next_step = f"symphony reward claim {agent_id}" if agent_id and found[0]["accrued_wei"] else ""
     document: dict[str, Any] = {"agents": found}
     session.out.result(document, lines, next_step)
 

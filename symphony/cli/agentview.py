@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from symphony.cli.text import clean, format_wei, table
 from symphony_chain.abi import REGISTRY, signatures
+from symphony_chain.errors import NotFound
 from symphony_chain.events import Registered, decode
 from symphony_chain.skills import DEFAULT_PAGE_ID, DEFAULT_TAGS, unpack_word
 
@@ -23,6 +24,14 @@ def agent_states(session: Session, agent_id: int | None, owners: set[str] | None
     local = _local_records(session)
     states = [_state(session, event.agent_id, local) for event in events if isinstance(event, Registered)]
     return [state for state in states if owners is None or state["owner"] in owners]
+
+
+def unknown_agent(agent_id: int) -> NotFound:
+    return NotFound(
+        f"there is no agent {agent_id}",
+        code="agent.unknown",
+        hint="`symphony agent status` lists the agents of your key",
+    )
 
 
 def _state(session: Session, agent_id: int, local: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _accounts(
 
 
 def owner_and_wallet(session: Session, agent_id: int) -> tuple[str, str]:
-    from symphony.cli.withdraw import unknown_agent
+    from symphony.cli.agentview import unknown_agent
 
     owner, wallet = session.registry.owner_and_wallet(agent_id)
     if owner == ZERO_ADDRESS:

@@ -180,9 +180,20 @@ def test_unknown_task(world: World) -> None:
 
 
 def test_unknown_agent(world: World) -> None:
-    for command in (("agent", "status", 999), ("withdraw", "--agent", 999, "--from", "devnet:1")):
+    for command in (("agent", "status", 999), ("reward", "claim", 999, "--from", "devnet:1")):
         done = invoke(*command, "--json", *world.chain)
         assert done.code == 3 and done.error["code"] == "agent.unknown"
+
+
+def test_withdraw_is_for_accounts_not_for_agents(world: World) -> None:
+    done = invoke("withdraw", "--agent", 1, "--json", *world.chain)
+    assert done.code == 2 and "--agent" in done.error["message"]
+    assert "symphony reward claim" in invoke("withdraw", "--help").out
+    full = ("withdraw", "--yes", "--from", "devnet:0", "--json", *world.chain)
+    assert invoke(*full, "--amount", "0 ether").code == 2
+    assert invoke(*full, "--amount", "1000000 ether").error["code"] == "withdraw.too_much"
+    empty = invoke("withdraw", "--yes", "--from", "devnet:9", "--json", *world.chain)
+    assert empty.error["code"] == "withdraw.nothing" and "symphony reward claim" in empty.error["hint"]
 
 
 def test_devnet_accounts_stay_on_devnets() -> None:

@@ -116,19 +116,10 @@ def test_a_whole_task_from_a_keystore(person: Person) -> None:
 
     first = document["seats"][0]
     index = [address for address, _ in DEVNET_ACCOUNTS].index(first["owner"])
-    claim = (
-        "withdraw",
-        "--agent",
-        first["agent_id"],
-        "--from",
-        f"devnet:{index}",
-        "--yes",
-        "--json",
-        *person.chain,
-    )
+    claim = ("reward", "claim", first["agent_id"], "--from", f"devnet:{index}", "--yes", "--json", *person.chain)
     claimed = invoke(*claim)
-    assert claimed.code == 0 and claimed.json["amount_wei"] == first["pay_wei"]
-    assert invoke(*claim).error["code"] == "withdraw.nothing"
+    assert claimed.code == 0 and [c["amount_wei"] for c in claimed.json["claims"]] == [first["pay_wei"]]
+    assert invoke(*claim).error["code"] == "reward.nothing"
 
 
 def test_the_index_of_it_is_audited(person: Person) -> None:
