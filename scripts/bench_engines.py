@@ -9,7 +9,7 @@ import time
 from agent_runtime.engines import open_engine
 from agent_runtime.errors import EngineFailed
 from agent_runtime.model.datasets import held_out_task
-from agent_runtime.model.families import FAMILIES
+from agent_runtime.model.families import SHIPPED
 from agent_runtime.model.prompting import format_prompt
 
 FIRST_SEED = 2_000_000
@@ -22,7 +22,7 @@ SETTINGS = {
 
 def measure(engine_name: str, tasks: int) -> dict[str, float]:
     """Generated tokens per second of wall-clock time, by setting."""
-    names = list(FAMILIES)
+    names = list(SHIPPED)
     prompts = [
         format_prompt(held_out_task(names[i % len(names)], 3, FIRST_SEED + i).prompt) for i in range(tasks)
     ]

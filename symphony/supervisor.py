@@ -19,7 +19,7 @@ from typing import Any
 
 from agent_runtime.config import EngineConfig, WorkerConfig
 from agent_runtime.engines.weights import GGUF, SAFETENSORS, shipped_folder, verified
-from agent_runtime.model.families import FAMILIES
+from agent_runtime.model.families import SHIPPED
 from agent_runtime.reasoning.cot import ThinkingPolicy
 from symphony import services
 from symphony_chain.deploy import deploy
@@ -40,7 +40,7 @@ WEIGHTS = {"torch": SAFETENSORS, "llama_cpp": GGUF}
 #: What an owner gives its operator key for gas.
 TOPUP_WEI = 10**18
 #: The built-in model's families; every agent of a local market runs that model, so all declare the same.
-SKILLS = tuple(tag for tag in DEFAULT_TAGS if any(name.startswith(tag) for name in FAMILIES))
+SKILLS = tuple(tag for tag in DEFAULT_TAGS if any(name.startswith(tag) for name in SHIPPED))
 DECLARED_BPS = 8_000
 #: scrypt work for keys of a devnet: they are funded with play money and made anew for each run.
 DEVNET_SCRYPT_N = 2**12
@@ -142,7 +142,8 @@ class Supervisor:
         common = ["--rpc", self.devnet.url, "--deployment", str(self.deployment_path), "--db", self.db_url]
         self._service("indexer", ["-m", "indexer", *common])
         ready = self._service(
-            "api", ["-m", "api", *common, "--port", str(self.plan.api_port), "--content", str(data / "content")]
+            "api",
+            ["-m", "api", *common, "--port", str(self.plan.api_port), "--content", str(data / "content")],
         )
         self.api_url = str(ready["url"])
         self.say(f"explorer at {self.api_url}")
@@ -279,4 +280,3 @@ class Supervisor:
         temporary.write_text(json.dumps(state, indent=1) + "\n")
         temporary.replace(path)
         self._stack.callback(path.unlink, missing_ok=True)
-

@@ -16,7 +16,7 @@ from agent_runtime.errors import ModelCorrupt, ModelMissing, PromptTooLong
 from agent_runtime.model.architecture import ModelShape
 from agent_runtime.model.datasets import held_out_task
 from agent_runtime.model.export import write_adapter_gguf
-from agent_runtime.model.families import FAMILIES
+from agent_runtime.model.families import SHIPPED
 from agent_runtime.model.prompting import format_prompt
 
 pytestmark = pytest.mark.llama
@@ -111,7 +111,7 @@ def test_a_gguf_adapter_does_what_the_same_one_does_in_pytorch(
 
 def test_the_shipped_model_writes_the_same_greedy_text_on_both_engines() -> None:
     """At least 200 prompts outside training; an exception must be a near tie between the two best tokens."""
-    names = list(FAMILIES)
+    names = list(SHIPPED)
     prompts = [
         format_prompt(held_out_task(names[i % len(names)], 1 + i % 3, 500 + i).prompt)
         for i in range(GREEDY_PROMPTS)

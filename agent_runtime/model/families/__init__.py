@@ -6,17 +6,24 @@ from agent_runtime.model.families import (
     arithmetic_word_problems,
     boolean_expressions,
     copying,
+    date_understanding,
     dyck_languages,
+    logical_deduction,
     multistep_arithmetic_two,
     navigate,
     object_counting,
+    penguins_in_a_table,
+    reasoning_about_colored_objects,
+    temporal_sequences,
+    tracking_shuffled_objects,
     web_of_lies,
     word_sorting,
 )
 from agent_runtime.model.families.base import LEVELS, Example, Family
-from agent_runtime.model.families.tracking_shuffled_objects import FAMILY_BY_SIZE
 
-FAMILIES: dict[str, Family] = {
+#: The families that the shipped weights have learned (``trained.examples`` of their manifest). What runs that model
+#: offers these; whoever trains the next one draws from all ``FAMILIES``.
+SHIPPED: dict[str, Family] = {
     family.name: family
     for family in (
         boolean_expressions.FAMILY,
@@ -24,12 +31,22 @@ FAMILIES: dict[str, Family] = {
         object_counting.FAMILY,
         navigate.FAMILY,
         web_of_lies.FAMILY,
-        *FAMILY_BY_SIZE.values(),
+        *tracking_shuffled_objects.FAMILY_BY_SIZE.values(),
         word_sorting.FAMILY,
         arithmetic_word_problems.FAMILY,
         dyck_languages.FAMILY,
     )
 }
+FAMILIES: dict[str, Family] = SHIPPED | {
+    family.name: family
+    for family in (
+        date_understanding.FAMILY,
+        temporal_sequences.FAMILY,
+        *logical_deduction.FAMILY_BY_SIZE.values(),
+        reasoning_about_colored_objects.FAMILY,
+        penguins_in_a_table.FAMILY,
+    )
+}
 DRILLS: dict[str, Family] = {copying.DRILL.name: copying.DRILL}
 
-__all__ = ["DRILLS", "FAMILIES", "LEVELS", "Example", "Family"]
+__all__ = ["DRILLS", "FAMILIES", "LEVELS", "SHIPPED", "Example", "Family"]

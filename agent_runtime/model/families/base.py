@@ -31,11 +31,15 @@ WORDS: Mapping[str, Any] = {"type": "text", "casefold": True}
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One question before any screening: what the task says, how it is worked out, and the canonical answer."""
+    """One question before any screening: what the task says, how it is worked out, and the canonical answer.
+
+    ``answer_format`` is the question's own where it differs from its family's (the number of its options).
+    """
 
     prompt: str
     reasoning: str
     answer: str
+    answer_format: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,17 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A named family: ``draw`` makes a question of a level, ``solver`` works the answer out of the question's
-    text alone.
+    """A named family: ``draw`` makes a question of a level, ``solver`` finds the answer from the question's text
+    alone, and ``work`` writes the worked answer to any such text, a public one too; ``verifier`` judges where
+    more than one answer is right.
     """
 
     name: str
     answer_format: Mapping[str, Any]
     draw: Callable[[Random, int], Drawn]
     solver: Callable[[str], str]
+    work: Callable[[str], Drawn] | None = None
+    verifier: Callable[[str, str], bool] | None = None
 
     def generate(
         self, rng: Random, level: int, *, held_out: bool | None = None, rejected: Counter[str] | None = None
@@ -85,11 +92,18 @@ class Family:
                     rejected[self.name] += 1
                 continue
             return Example(
-                self.name, level, drawn.prompt, drawn.reasoning, drawn.answer, dict(self.answer_format)
+                self.name,
+                level,
+                drawn.prompt,
+                drawn.reasoning,
+                drawn.answer,
+                dict(self.answer_format if drawn.answer_format is None else drawn.answer_format),
             )
 
     def verify(self, prompt: str, answer: str) -> bool:
         """Whether a canonical answer is right, by solving the question's text again."""
+        if self.verifier is not None:
+            return self.verifier(prompt, answer)
         return self.solver(prompt) == answer
 
 

@@ -1,15 +1,26 @@
 """Word sorting: ``Sort the following words alphabetically: List: syndrome therefrom``.
 
-Worked in two passes. First every word behind the first three letters of it, so that every later look-up has a
-short key of its own. Then buckets in the order of the first letter, each bucket listed as it came and, where
-it has several words, sorted behind ``>``.
+Worked so that every step is a copy or a comparison of a few tokens nearby, and no word has to be found by its own
+pieces: each word gets a capital as its name.
+
+    A syndrome B covert C covalent         the words with their names
+    A s y n: y n A;                        a word's first three letters, then the whole bucket of its first letter
+    B c o v: o v B;                          so far, sorted, each word as its second and third letter and its name
+    C c o v B c o v e r t, C c o v a l e n t, e a: o v C o v B
+    a b c C B d … s A                      the alphabet, each letter with the last state of its bucket
+    C covalent B covert A syndrome         the words behind their names
+
+Where three letters do not tell two words of a bucket apart, both are spelled and the first letters that differ are
+set side by side (``.`` stands behind the end of a word).
 """
 
 from __future__ import annotations
 
+import string
 from random import Random
 
 from agent_runtime.model.families.base import WORDS, Drawn, Family
+from agent_runtime.model.families.templates import LETTERS
 from agent_runtime.model.families.words import distinct, invented, word, word_trigrams
 
 NAME = "word_sorting"
@@ -27,29 +38,70 @@ def draw(rng: Random, level: int) -> Drawn:
             cousin = prefix + invented(rng, word_trigrams(), 2, 6)
             if cousin not in words:
                 words[at] = cousin
-    ordered = sorted(words)
-    first_pass = ",".join(_keyed(entry, KEY_LETTERS) for entry in words)
-    buckets = [_bucket([w for w in words if w[0] == letter]) for letter in sorted({w[0] for w in words})]
-    return Drawn(OPENING + " ".join(words), f"{first_pass}\n{';'.join(buckets)}", " ".join(ordered))
+    return work(OPENING + " ".join(words))
 
 
-def _keyed(entry: str, letters: int) -> str:
-    """`` s y n syndrome``; a word shorter than the key is filled with dots, which sort before letters."""
-    key = (entry + "." * letters)[:letters]
-    return "".join(f" {letter}" for letter in key) + f" {entry}"
+def parse(prompt: str) -> list[str]:
+    """The words behind the last ``List:``."""
+    return prompt.rsplit("List:", 1)[1].split()
 
 
-def _bucket(words: list[str]) -> str:
-    letters = KEY_LETTERS
-    while len({(w + "." * letters)[:letters] for w in words}) < len(words):
-        letters += 1
-    listed = ",".join(_keyed(w, letters) for w in words)
-    return listed if len(words) == 1 else f"{listed} >" + "".join(f" {w}" for w in sorted(words))
+def work(prompt: str) -> Drawn:
+    """The worked answer of a question's text, of at most 26 words.
+
+    Raises:
+        ValueError: there are more words than names for them.
+    """
+    words = parse(prompt)
+    if len(words) > len(LETTERS):
+        raise ValueError(f"{len(words)} words are more than there are names for")
+    named = dict(zip(LETTERS, words, strict=False))
+    lines = [_listed(named, list(named))]
+    buckets: dict[str, list[str]] = {}
+    for name, entry in named.items():
+        bucket = buckets.setdefault(entry[0], [])
+        spelled, place = [], 0
+        while place < len(bucket):
+            other = named[bucket[place]]
+            if _key(other) == _key(entry):
+                spelled.append(_compared(bucket[place], other, name, entry))
+            if entry < other:
+                break
+            place += 1
+        bucket.insert(place, name)
+        state = "".join(f"{_spaced(_key(named[member])[1:])} {member}" for member in bucket)
+        lines.append(f" {name}{_spaced(_key(entry))}{''.join(spelled)}:{state}")
+    letters = sorted({*string.ascii_lowercase, *buckets})
+    walk = [f" {letter}" + "".join(f" {name}" for name in buckets.get(letter, [])) for letter in letters]
+    order = [name for letter in letters for name in buckets.get(letter, [])]
+    lines += ["".join(walk), _listed(named, order)]
+    return Drawn(prompt, "\n".join(lines), " ".join(named[name] for name in order))
+
+
+def _listed(named: dict[str, str], order: list[str]) -> str:
+    return "".join(f" {name} {named[name]}" for name in order)
+
+
+def _key(entry: str) -> str:
+    """The first three letters; a shorter word is filled with dots."""
+    return (entry + "." * KEY_LETTERS)[:KEY_LETTERS]
+
+
+def _spaced(letters: str) -> str:
+    return "".join(f" {letter}" for letter in letters)
+
+
+def _compared(first: str, one: str, second: str, other: str) -> str:
+    """Both words spelled, and the first two letters that differ."""
+    left, right = next(
+        (a, b) for a, b in zip(one + "." * len(other), other + "." * len(one), strict=False) if a != b
+    )
+    return f" {first}{_spaced(one)}, {second}{_spaced(other)}, {left} {right}"
 
 
 def solve(prompt: str) -> str:
     """The words behind the last ``List:`` in code-point order."""
-    return " ".join(sorted(prompt.rsplit("List: ", 1)[1].split()))
+    return " ".join(sorted(parse(prompt)))
 
 
-FAMILY = Family(NAME, WORDS, draw, solve)
+FAMILY = Family(NAME, WORDS, draw, solve, work)

@@ -8,7 +8,7 @@ model.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -25,8 +25,10 @@ RARE = (
 )  # full of names and words that should not become tokens: one sample in three
 
 
-def train_tokenizer(vocab: int, seed: int) -> Tokenizer:
-    """A tokenizer of exactly ``vocab`` tokens with the end token at 0 and the padding token at 1."""
+def train_tokenizer(vocab: int, seed: int, families: Sequence[str] = tuple(FAMILIES)) -> Tokenizer:
+    """A tokenizer of exactly ``vocab`` tokens with the end token at 0 and the padding token at 1, from samples of
+    the named families and the drills.
+    """
     tokenizer = Tokenizer(models.BPE(unk_token=None))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -42,15 +44,18 @@ def train_tokenizer(vocab: int, seed: int) -> Tokenizer:
         show_progress=False,
         min_frequency=10,
     )
-    tokenizer.train_from_iterator(_texts(seed), trainer)
+    tokenizer.train_from_iterator(_texts(seed, families), trainer)
     if tokenizer.get_vocab_size() != vocab:
         raise ValueError(f"the samples gave {tokenizer.get_vocab_size()} tokens, {vocab} were asked for")
     return tokenizer
 
 
-def _texts(seed: int) -> Iterator[str]:
+def _texts(seed: int, names: Sequence[str]) -> Iterator[str]:
     rng = Random(seed)
-    families = [family for name, family in {**FAMILIES, **DRILLS}.items() if name not in SPELLED_OUT]
+    families = [
+        *(family for name, family in FAMILIES.items() if name in names and name not in SPELLED_OUT),
+        *DRILLS.values(),
+    ]
     for index in range(SAMPLES):
         family = families[index % len(families)]
         if family.name in RARE and rng.random() > 1 / 3:

@@ -1,0 +1,367 @@
+"""Reasoning about colored objects: things on a table, in a row or in numbers; a question about color, place or count.
+
+Worked by copying the things in order, each with a verdict or a running count, as far as the question needs; then
+the options are copied up to the one that says the answer. A color is one of eighteen; the things may be unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from agent_runtime.model.families.base import Drawn, Family
+from agent_runtime.model.families.nouns import NUMERALS as TO_TEN
+from agent_runtime.model.families.nouns import plural
+from agent_runtime.model.families.templates import (
+    Template,
+    choice_format,
+    enumerated,
+    first_reading,
+    letter_of,
+    scan,
+    split_enumeration,
+    split_options,
+    with_options,
+)
+from agent_runtime.model.families.words import invented, word_trigrams
+
+NAME = "reasoning_about_colored_objects"
+COLORS = (
+    "red orange yellow green blue brown magenta fuchsia mauve teal turquoise burgundy silver gold black grey purple pink"
+).split()
+NUMERALS = [*TO_TEN, "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"]
+THINGS = (
+    "plate,stress ball,notebook,bracelet,jug,fidget spinner,pair of sunglasses,pen,crayon,cat toy,dog leash,mug,keychain,"
+    "scrunchiephone charger,necklace,sheet of paper,textbook,puzzle,teddy bear,booklet,pencil,cup,paperclip,envelope,"
+    "bottle,candle,spoon,ribbon,stapler,bar of soap"
+).split(",")
+SURFACES = ("floor", "nightstand", "desk", "table", "shelf", "bench")
+NOUNS = ("items", "objects", "things")
+#: Things per level for singles, and kinds for groups (a kind stands several times).
+SINGLES = {1: (2, 3), 2: (3, 4), 3: (3, 6), 4: (7, 9), 5: (10, 12)}
+GROUPS = {1: (2, 3), 2: (3, 5), 3: (2, 14), 4: (12, 16), 5: (16, 22)}
+
+ROW = Template(
+    "On the {surface}, you see {a} {noun} arranged in a row: {listed}. {question}",
+    noun="items|objects|things",
+)
+HEAP = Template("On the {surface}, {see} {listed}. {question}", see="there is|there are|I see|you see")
+ROW_WORDS = ("a set of", "a bunch of", "several", "the following")
+
+_ONE = "item|object|thing"
+_MANY = "items|objects|things"
+_COLOR = "|".join(COLORS)
+QUESTIONS = {
+    "color": Template("What color is the {x}?"),
+    "is": Template("Is the {x} {color}?", color=_COLOR),
+    "neither": Template(
+        "How many {many} are neither {color} nor {other}?", many=_MANY, color=_COLOR, other=_COLOR
+    ),
+    "end": Template("What is the color of the {end}-most {one}?", end="left|right", one=_ONE),
+    "next": Template(
+        "What is the color of the {one} directly to the {side} of the {x}?", side="left|right", one=_ONE
+    ),
+    "far": Template("What is the color of the {one} furthest from the {x}?", one=_ONE),
+    "beside": Template(
+        "How many non-{color} {many} do you see to the {side} of the {x}?",
+        color=_COLOR,
+        side="left|right",
+        many=_MANY,
+    ),
+    "left": Template("If I remove all the {x} from the {surface}, how many {y} remain on it?"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Things as (count, color, noun as it stands) in order, the kind of question, its gaps, and the options."""
+
+    things: list[tuple[int, str, str]]
+    kind: str
+    gaps: dict[str, str]
+    options: list[str]
+
+
+def draw(rng: Random, level: int) -> Drawn:
+    """A scene of the level's size; questions as often as in the public file."""
+    kind = rng.choices(list(QUESTIONS), [16, 8, 8, 12, 24, 14, 20, 33])[0]
+    low, high = (GROUPS if kind == "left" else SINGLES)[level]
+    things = _groups(rng, rng.randint(low, high)) if kind == "left" else _singles(rng, rng.randint(low, high))
+    surface, noun = rng.choice(SURFACES), rng.choice(NOUNS)
+    question, options = _question(rng, kind, things, surface, noun)
+    one = "one" if kind == "left" else ""
+    listed = enumerated([_phrase(*thing, one=one) for thing in things])
+    if kind in ("end", "next", "far", "beside"):
+        text = ROW.fill(surface=surface, a=rng.choice(ROW_WORDS), noun=noun, listed=listed, question=question)
+    else:
+        there = "there is" if things[0][0] == 1 else "there are"
+        text = HEAP.fill(
+            surface=surface, see=rng.choice([there, "I see", "you see"]), listed=listed, question=question
+        )
+    return work(with_options(text, options))
+
+
+def _thing(rng: Random) -> str:
+    return rng.choice(THINGS) if rng.random() < 0.8 else invented(rng, word_trigrams(), 3, 8)
+
+
+def _singles(rng: Random, size: int) -> list[tuple[int, str, str]]:
+    nouns: list[str] = []
+    while len(nouns) < size:
+        noun = _thing(rng)
+        if noun not in nouns:
+            nouns.append(noun)
+    return [(1, color, noun) for color, noun in zip(rng.sample(COLORS, size), nouns, strict=True)]
+
+
+def _groups(rng: Random, size: int) -> list[tuple[int, str, str]]:
+    """Groups of a few colors and nouns, each pair once, at most sixteen of what may be asked for."""
+    while True:
+        side = 2
+        while side * side < size + 1:
+            side += 1
+        nouns = sorted({_thing(rng) for _ in range(side + rng.randint(0, 1))})
+        colors = rng.sample(COLORS, side)
+        pairs = [(color, noun) for color in colors for noun in nouns]
+        if len(nouns) < 2 or len(pairs) < size:
+            continue
+        things = [(rng.randint(1, 3), color, noun) for color, noun in rng.sample(pairs, size)]
+        most = max(sum(count for count, *thing in things if value in thing) for value in [*nouns, *colors])
+        if most < len(NUMERALS):
+            return things
+
+
+def _question(
+    rng: Random, kind: str, things: list[tuple[int, str, str]], surface: str, noun: str
+) -> tuple[str, list[str]]:
+    one = noun.removesuffix("s")
+    _, color, thing = rng.choice(things)
+    side = rng.choice(["left", "right"])
+    template = QUESTIONS[kind]
+    if kind == "color":
+        return template.fill(x=thing), COLORS
+    if kind == "is":
+        return template.fill(x=thing, color=color if rng.random() < 0.5 else rng.choice(COLORS)), [
+            "yes",
+            "no",
+        ]
+    if kind == "neither":
+        other = rng.choice([c for _, c, _ in things if c != color])
+        return template.fill(many=noun, color=color, other=other), NUMERALS[: max(7, len(things) + 1)]
+    pointed = thing if rng.random() < 0.5 else f"{color} {one}"
+    if kind == "end":
+        return template.fill(end=side, one=one), COLORS
+    if kind == "next":
+        at = rng.randrange(1, len(things)) if side == "left" else rng.randrange(len(things) - 1)
+        _, color, thing = things[at]
+        pointed = thing if pointed != f"{color} {one}" and rng.random() < 0.5 else f"{color} {one}"
+        return template.fill(one=one, side=side, x=pointed), COLORS
+    if kind == "far":
+        at = rng.choice([at for at in range(len(things)) if 2 * at != len(things) - 1])
+        _, color, thing = things[at]
+        pointed = thing if rng.random() < 0.5 else f"{color} {one}"
+        return template.fill(one=one, x=pointed), COLORS
+    if kind == "beside":
+        wanted = rng.choice([c for _, c, _ in things] if rng.random() < 0.5 else COLORS)
+        return (
+            template.fill(color=wanted, many=noun, side=side, x=pointed),
+            NUMERALS[: max(7, len(things) + 1)],
+        )
+    if rng.random() < 0.5:  # remove a kind of thing, ask for a color
+        asked = color if rng.random() < 0.85 else rng.choice(COLORS)
+        _, _, gone = rng.choice(things)
+        return template.fill(x=plural_of(gone), surface=surface, y=f"{asked} {noun}"), NUMERALS
+    _, gone, _ = rng.choice(things)
+    return template.fill(x=f"{gone} {noun}", surface=surface, y=plural_of(thing)), NUMERALS
+
+
+def plural_of(noun: str) -> str:
+    """``pair of sunglasses`` → ``pairs of sunglasses``, ``booklet`` → ``booklets``."""
+    return plural(noun)
+
+
+def _phrase(count: int, color: str, noun: str, one: str) -> str:
+    if count > 1:
+        return f"{NUMERALS[count]} {color} {plural_of(noun)}"
+    return f"{one or ('an' if color[0] in 'aeiou' else 'a')} {color} {noun}"
+
+
+def parse(prompt: str) -> Scene:
+    """The scene of a question's text.
+
+    Raises:
+        ValueError: the text is not such a question.
+    """
+    text, options = split_options(prompt)
+    _, said = first_reading([("row", ROW), ("heap", HEAP)], text)
+    things = [_read_thing(part) for part in split_enumeration(said["listed"])]
+    kind, gaps = first_reading(QUESTIONS, said["question"])
+    return Scene(things, kind, gaps, options)
+
+
+def _read_thing(text: str) -> tuple[int, str, str]:
+    number, color, noun = text.split(" ", 2)
+    if color not in COLORS:
+        raise ValueError(f"{color!r} is no color of this family")
+    count = NUMERALS.index(number) if number in NUMERALS else 1
+    return count, color, noun
+
+
+def _shown(thing: tuple[int, str, str]) -> str:
+    count, color, noun = thing
+    return f" {color} {noun}" if count == 1 else f" {NUMERALS[count]} {color} {noun}"
+
+
+def _matches(pointed: str, thing: tuple[int, str, str]) -> bool:
+    """Whether ``jug``, ``red object``, ``notebooks`` or ``grey things`` means this thing."""
+    _, color, noun = thing
+    words = pointed.split()
+    if len(words) == 2 and words[0] == color and words[1] in (*NOUNS, *(n[:-1] for n in NOUNS)):
+        return True
+    return _same(pointed, noun)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two nouns are the same in number or but for it."""
+    return one == other or plural_of(one) == other or plural_of(other) == one
+
+
+def work(prompt: str) -> Drawn:
+    """The worked answer of a question's text."""
+    scene = parse(prompt)
+    steps, answer = _WORKERS[scene.kind](scene)
+    reasoning = f"{steps}:{scan(scene.options, answer)}"
+    return Drawn(prompt, reasoning, letter_of(scene.options, answer), choice_format(len(scene.options)))
+
+
+def _upto(scene: Scene) -> int:
+    """Place of the thing that the question points at."""
+    places = [at for at, thing in enumerate(scene.things) if _matches(scene.gaps["x"], thing)]
+    if len(places) != 1:
+        raise ValueError(f"{len(places)} things are {scene.gaps['x']!r}")
+    return places[0]
+
+
+def _work_color(scene: Scene) -> tuple[str, str]:
+    at = _upto(scene)
+    color = scene.things[at][1]
+    shown = ",".join(_shown(thing) for thing in scene.things[: at + 1])
+    if scene.kind == "color":
+        return f"{shown} = {color}", color
+    verdict = "yes" if color == scene.gaps["color"] else "no"
+    return f"{shown} = {color} {scene.gaps['color']} {verdict}", verdict
+
+
+def _counted(
+    things: list[tuple[int, str, str]], counts: Callable[[tuple[int, str, str]], bool]
+) -> tuple[str, int]:
+    steps, total = [], 0
+    for thing in things:
+        good = counts(thing)
+        total += thing[0] if good else 0
+        steps.append(f"{_shown(thing)} {'y' if good else 'n'} {NUMERALS[total]}")
+    return ",".join(steps), total
+
+
+def _work_neither(scene: Scene) -> tuple[str, str]:
+    steps, total = _counted(
+        scene.things, lambda thing: thing[1] not in (scene.gaps["color"], scene.gaps["other"])
+    )
+    return steps, NUMERALS[total]
+
+
+def _work_end(scene: Scene) -> tuple[str, str]:
+    if scene.gaps["end"] == "left":
+        return f"{_shown(scene.things[0])} = {scene.things[0][1]}", scene.things[0][1]
+    shown = ",".join(_shown(thing) for thing in scene.things)
+    return f"{shown} = {scene.things[-1][1]}", scene.things[-1][1]
+
+
+def _work_next(scene: Scene) -> tuple[str, str]:
+    at = _upto(scene)
+    wanted = at - 1 if scene.gaps["side"] == "left" else at + 1
+    shown = ",".join(_shown(thing) for thing in scene.things[: max(at, wanted) + 1])
+    return f"{shown} = {scene.things[wanted][1]}", scene.things[wanted][1]
+
+
+def _work_far(scene: Scene) -> tuple[str, str]:
+    at, last = _upto(scene), len(scene.things) - 1
+    wanted = scene.things[0 if at > last - at else last]
+    shown = ",".join(f" {number}{_shown(thing)}" for number, thing in enumerate(scene.things))
+    return f"{shown}; {at} {last - at} ={_shown(wanted)} = {wanted[1]}", wanted[1]
+
+
+def _work_beside(scene: Scene) -> tuple[str, str]:
+    at = _upto(scene)
+    color = scene.gaps["color"]
+    if scene.gaps["side"] == "left":
+        steps, total = _counted(scene.things[:at], lambda thing: thing[1] != color)
+        return (
+            f" zero,{steps},{_shown(scene.things[at])} end"
+            if steps
+            else f" zero,{_shown(scene.things[at])} end",
+            NUMERALS[total],
+        )
+    shown = ",".join(_shown(thing) for thing in scene.things[: at + 1])
+    steps, total = _counted(scene.things[at + 1 :], lambda thing: thing[1] != color)
+    return f"{shown} start zero{',' if steps else ''}{steps}", NUMERALS[total]
+
+
+def _work_left(scene: Scene) -> tuple[str, str]:
+    gone, asked = scene.gaps["x"], scene.gaps["y"]
+    steps, total = _counted(scene.things, lambda thing: _matches(asked, thing) and not _matches(gone, thing))
+    return steps, NUMERALS[total]
+
+
+_WORKERS: dict[str, Callable[[Scene], tuple[str, str]]] = {
+    "color": _work_color,
+    "is": _work_color,
+    "neither": _work_neither,
+    "end": _work_end,
+    "next": _work_next,
+    "far": _work_far,
+    "beside": _work_beside,
+    "left": _work_left,
+}
+
+
+def solve(prompt: str) -> str:
+    """The letter, by listing single things and asking them."""
+    scene = parse(prompt)
+    singles = [(color, noun) for count, color, noun in scene.things for _ in range(count)]
+    pointed = scene.gaps.get("x", "")
+    words = pointed.split()
+    hit = [
+        at
+        for at, (color, noun) in enumerate(singles)
+        if words
+        and (_same(pointed, noun) or (words[0] == color and words[-1].rstrip("s") in _ONE.split("|")))
+    ]
+    answer: str
+    match scene.kind:
+        case "color":
+            answer = singles[hit[0]][0]
+        case "is":
+            answer = "yes" if singles[hit[0]][0] == scene.gaps["color"] else "no"
+        case "neither":
+            answer = NUMERALS[
+                sum(color not in (scene.gaps["color"], scene.gaps["other"]) for color, _ in singles)
+            ]
+        case "end":
+            answer = singles[0 if scene.gaps["end"] == "left" else -1][0]
+        case "next":
+            answer = singles[hit[0] + (1 if scene.gaps["side"] == "right" else -1)][0]
+        case "far":
+            answer = max(enumerate(singles), key=lambda entry: abs(entry[0] - hit[0]))[1][0]
+        case "beside":
+            part = singles[: hit[0]] if scene.gaps["side"] == "left" else singles[hit[0] + 1 :]
+            answer = NUMERALS[sum(color != scene.gaps["color"] for color, _ in part)]
+        case _:
+            asked = scene.gaps["y"]
+            rest = [single for at, single in enumerate(singles) if at not in hit]
+            answer = NUMERALS[sum(_same(asked, noun) or asked.split()[0] == color for color, noun in rest)]
+    return letter_of(scene.options, answer)
+
+
+FAMILY = Family(NAME, choice_format(len(COLORS)), draw, solve, work)
