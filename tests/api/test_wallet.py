@@ -11,7 +11,7 @@ from eth_account.signers.local import LocalAccount
 
 from symphony_chain.keys import Keystore
 from symphony_chain.market import MarketClient, encode_deposit
-from symphony_chain.types import State, Task
+from symphony_chain.types import NATIVE, State, Task
 from tests.api.browser import NEEDS_CHROMIUM, Tab, Wallet
 from tests.api.server import served
 from tests.api.world import World
@@ -188,6 +188,75 @@ def test_faults_of_the_form_are_told(tabs: Tabs, live: World) -> None:
     tab.page.click("#post-button")
     tab.page.wait_for_selector("#steps .failed:has-text('ceiling')")
     assert "eth_sendTransaction" not in wallet.asked  # the market was asked before the wallet
+
+
+def test_evaluator_bond_shared_part_and_free_seats(tabs: Tabs, live: World) -> None:
+    """Every rule of the form reaches the task that is posted, and the index and the task's page show it."""
+    scenario = live.scenario
+    evaluator = scenario.stranger.address
+    tab, wallet = tabs(scenario.requester)
+    tab.go("/post")
+    connect(tab)
+    fill_in(tab, "With all rules")
+    tab.page.click(".more summary")
+    assert not tab.page.is_visible("#evaluation")
+    tab.page.fill("input[name=evaluator]", evaluator)
+    for name, text in (("bond", "0.02"), ("shared", "12.5"), ("evaluation_window", "77"), ("evaluation_fee", "0,003")):
+        tab.page.fill(f"input[name={name}]", text)
+    tab.page.check("input[name=open]")
+    tab.page.click("#post-button")
+    posted = follow_to_page(tab, live)
+    task = posted.task
+    assert (task.evaluator, task.evaluation_window_s, task.evaluation_fee_wei) == (evaluator, 77, 3 * ETHER // 1000)
+    assert (task.bond_wei, task.shared_bps, task.open) == (ETHER // 50, 1_250, True)
+    assert MarketClient(scenario.rpc, scenario.deployment.market).state(posted.task_id) is State.OPEN
+    row = tab.context.request.get(f"{tab.url}/v1/tasks/0x{posted.task_id.hex()}").json()
+    assert row["params"]["evaluator"] == evaluator and row["params"]["bond"] == str(ETHER // 50) and row["open"] is True
+    assert row["money"]["escrow_wei"] == str(3 * task.ceiling_wei + task.evaluation_fee_wei)
+    shown = tab.page.inner_text("#task-head")
+    assert "12.5 %" in shown and "Evaluator" in shown and "Bond" in shown and "0.02 ETH" in shown
+
+
+def test_what_the_form_leaves_alone_stays_as_it_was(tabs: Tabs, live: World) -> None:
+    tab, _ = tabs(live.scenario.requester)
+    tab.go("/post")
+    connect(tab)
+    fill_in(tab, "Defaults")
+    tab.page.click("#post-button")
+    task = follow_to_page(tab, live).task
+    assert (task.evaluator, task.evaluation_window_s, task.evaluation_fee_wei, task.router) == (NATIVE, 0, 0, NATIVE)
+    assert (task.bond_wei, task.shared_bps, task.open, task.base_bps, task.quorum_bps) == (0, 0, False, 2_000, 5_001)
+    assert (task.k, task.min_seats, task.ceiling_wei, task.min_match_bps) == (3, 2, ETHER // 100, 0)
+
+
+def test_each_fault_is_told_beside_its_field(tabs: Tabs, live: World) -> None:
+    """Also in the folded part, which opens; nothing is sent, and what is put right can be posted."""
+    tab, wallet = tabs(live.scenario.requester)
+    tab.go("/post")
+    connect(tab)
+    fill_in(tab, "Faults")
+    tab.page.click(".more summary")
+    wrong = {
+        "bond": ("much", "An amount in the reward's token"),
+        "shared": ("100.5", "100"),
+        "router": ("0x12", "0x and 40 hex digits"),
+        "evaluator": ("nobody", "0x and 40 hex digits"),
+        "evaluation_window": ("1", "5"),
+        "evaluation_fee": ("-1", "An amount in the reward's token"),
+    }
+    for name, (text, _) in wrong.items():
+        tab.page.fill(f"input[name={name}]", text)
+    tab.page.click(".more summary")  # folded again
+    tab.page.click("#post-button")
+    tab.page.wait_for_selector(".more[open]")
+    for name, (_, says) in wrong.items():
+        assert says in tab.page.inner_text(f".field:has(input[name={name}]) .fault"), name
+    assert tab.page.evaluate("document.activeElement.name") == "bond" and tab.page.locator(".field .fault").count() == len(wrong)
+    assert "eth_sendTransaction" not in wallet.asked and tab.page.locator("#steps li").count() == 0
+    for name, text in (("bond", "0"), ("shared", "0"), ("router", ""), ("evaluator", "")):
+        tab.page.fill(f"input[name={name}]", text)
+    tab.page.click("#post-button")  # the evaluator's own fields are gone with it, faults and all
+    assert follow_to_page(tab, live).task.evaluator == NATIVE
 
 
 def earn(live: World) -> None:

@@ -1,5 +1,5 @@
 // The page that posts a task: the form becomes a draft of the API, the wallet signs or sends it, and the task's page opens once mined.
-import { Steps, carryOut, post, send, unitsOf, walletBar } from "./wallet.js";
+import { Steps, carryOut, element, post, send, unitsOf, walletBar } from "./wallet.js";
 
 const NATIVE = "0x" + "0".repeat(40);
 const form = document.getElementById("post-form");
@@ -35,12 +35,17 @@ async function decimalsOf(token) {
 
 async function wish() {
   const token = value("token") || NATIVE;
+  const decimals = await decimalsOf(token);
+  const amount = (name) => String(unitsOf(value(name), decimals));
+  const bps = (name) => Math.round(number(name) * 100);
+  const evaluated = value("evaluator") !== "";
   return {
     requester: connected.account, title: value("title"), prompt: form.elements.prompt.value, answer_format: answerFormat(),
-    skills: Object.fromEntries(chosen().map((tag) => [tag, 10000])), token, ceiling_wei: String(unitsOf(value("reward"), await decimalsOf(token))),
-    k: number("k"), min_seats: Math.min(number("min_seats"), number("k")), quorum_bps: Math.round(number("quorum") * 100),
-    base_bps: Math.round(number("base") * 100), min_match_bps: Math.round(number("match") * 100), router: value("router") || NATIVE,
-    open: form.elements.open.checked, bid_window_s: number("bid_window"), commit_window_s: number("commit_window"), reveal_window_s: number("reveal_window"),
+    skills: Object.fromEntries(chosen().map((tag) => [tag, 10000])), token, ceiling_wei: amount("reward"),
+    k: number("k"), min_seats: Math.min(number("min_seats"), number("k")), quorum_bps: bps("quorum"), base_bps: bps("base"),
+    min_match_bps: bps("match"), bond_wei: amount("bond"), shared_bps: bps("shared"), router: value("router") || NATIVE,
+    evaluator: value("evaluator") || NATIVE, evaluation_window_s: evaluated ? number("evaluation_window") : 0,
+    evaluation_fee_wei: evaluated ? amount("evaluation_fee") : "0", open: form.elements.open.checked, bid_window_s: number("bid_window"), commit_window_s: number("commit_window"), reveal_window_s: number("reveal_window"),
   };
 }
 
@@ -57,6 +62,27 @@ function indexed(taskId) {
   };
 }
 
+/** Says beside each field what is wrong with it, and goes to the first one; true where nothing is. */
+function checked() {
+  const wrong = [...form.elements].filter((field) => !field.closest("[hidden]") && !field.disabled && !field.checkValidity());
+  for (const note of form.querySelectorAll(".field .fault")) note.remove();
+  for (const field of form.elements) field.removeAttribute("aria-invalid");
+  for (const field of wrong) {
+    const says = field.validity.patternMismatch && field.dataset.says ? field.dataset.says : field.validationMessage;
+    field.setAttribute("aria-invalid", "true");
+    field.closest(".field")?.append(element("p", { class: "fault" }, says));
+    field.closest("details")?.setAttribute("open", ""); // a folded field could not be seen, nor come into focus
+  }
+  wrong[0]?.focus();
+  return !wrong.length;
+}
+
+form.noValidate = true; // the browser's own bubbles cannot point into folded parts
+form.addEventListener("input", ({ target }) => {
+  target.removeAttribute("aria-invalid");
+  target.closest(".field")?.querySelector(".fault")?.remove();
+  document.getElementById("evaluation").hidden = value("evaluator") === "";
+});
 form.addEventListener("change", () => {
   document.getElementById("labels-field").hidden = value("format") !== "choice";
   form.elements.min_seats.max = form.elements.k.value;
@@ -64,7 +90,7 @@ form.addEventListener("change", () => {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (connected === null) return;
+  if (connected === null || form.dataset.busy === "yes" || !checked()) return;
   form.dataset.busy = "yes";
   ready();
   const steps = new Steps(document.getElementById("steps"));
