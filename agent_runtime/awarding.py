@@ -14,10 +14,11 @@ from symphony_chain.market import encode_award
 from symphony_chain.rpc_types import Block
 from symphony_chain.types import Bid
 
-#: So long before bidding ends, fewer bids than seats are enough.
-AWARD_MARGIN_S = 4
-#: The same for a requester that leaves the award to a router: after the router's own last moment.
-LAST_RESORT_S = 2
+#: So long before bidding ends, fewer bids than seats are enough: so many blocks of the chain, and at least so many seconds. What
+#: is sent now is mined with the next block, or one later.
+AWARD_MARGIN_BLOCKS, AWARD_MARGIN_S = 3, 4
+#: The same for a requester that leaves the award to a router: a block after the router's own last moment, and one before the end.
+LAST_RESORT_BLOCKS, LAST_RESORT_S = 2, 2
 
 
 class Awarder:
@@ -72,10 +73,12 @@ class Awarder:
         task = view.task
         if bids < task.min_seats:
             return False
-        window_s, left_s = task.bid_end_s - view.posted.timestamp, task.bid_end_s - timestamp_s
+        block_s, left_s = self._book.block_time_s, task.bid_end_s - timestamp_s
+        window_s = task.bid_end_s - view.posted.timestamp
         if linger_s is None:
-            return left_s <= (window_s // 4 if bids >= task.k else min(LAST_RESORT_S, window_s // 4))
-        if left_s <= min(AWARD_MARGIN_S, window_s // 2):
+            last_resort_s = min(max(LAST_RESORT_S, LAST_RESORT_BLOCKS * block_s), window_s // 3)
+            return left_s <= (max(last_resort_s, window_s // 4) if bids >= task.k else last_resort_s)
+        if left_s <= min(max(AWARD_MARGIN_S, AWARD_MARGIN_BLOCKS * block_s), window_s // 2):
             return True
         if bids < task.k:
             return False

@@ -6,8 +6,11 @@ nothing of how blocks are read (see `chain_view`) or what anybody wants.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from statistics import median_high
 from typing import Generic, TypeVar
 
 from symphony_chain import events as ev
@@ -18,6 +21,8 @@ from symphony_chain.types import NATIVE, ZERO_ADDRESS, Bid, Kind, SeatAward, Sta
 K = TypeVar("K")
 T = TypeVar("T")
 NO_BLOCK = -1
+#: Blocks whose times tell how fast the chain is.
+RECENT_BLOCKS = 16
 
 
 class Versioned(Generic[T]):
@@ -178,6 +183,7 @@ class ChainBook:
         self._tasks: dict[bytes, Versioned[TaskView | None]] = {}
         self._agents: dict[int, Versioned[AgentView | None]] = {}
         self._pages: Versioned[frozenset[bytes]] = Versioned(frozenset())
+        self._recent: deque[Block] = deque(maxlen=RECENT_BLOCKS)
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
@@ -201,12 +207,21 @@ class ChainBook:
         """Ids of the published skill pages."""
         return self._pages.now
 
+    @property
+    def block_time_s(self) -> int:
+        """Seconds from block to block, the median of the last ones: a missed slot or a clock set forward does not count. 0 while
+        there are too few.
+        """
+        times = [block.timestamp for block in self._recent]
+        return median_high(later - earlier for earlier, later in pairwise(times)) if len(times) > 1 else 0
+
     # ---- writing -----------------------------------------------------------------------------------------------------
 
     def apply(self, block: Block, events: list[ev.Event]) -> None:
         """Adds the next block."""
         for event in events:
             self._fold(block, event)
+        self._recent.append(block)
         self.head = block
 
     def rollback(self, to_number: int, head: Block | None) -> None:
@@ -214,6 +229,8 @@ class ChainBook:
         _rollback(self._tasks, to_number)
         _rollback(self._agents, to_number)
         self._pages.rollback(to_number)
+        while self._recent and self._recent[-1].number > to_number:
+            self._recent.pop()
         self.head = head
 
     def prune(self, final_number: int) -> None:
