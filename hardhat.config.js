@@ -1,8 +1,10 @@
 // Hardhat 3: compiles the contracts to the same bytecode as scripts/build_contracts.py, and runs the `hardhat` devnet.
 // `npx hardhat node` serves network "node": chain 31337 with the ten standard accounts, one block per second.
+// `npx hardhat symphony addresses` prints where the contracts are on network "symphony", a node that runs already.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { defineConfig } from "hardhat/config";
+import { defineConfig, emptyTask } from "hardhat/config";
+import { nodeUrl, symphonyTask } from "./hardhat.symphony.js";
 
 // The compiler is npm `solc`, given by path so that nothing is ever downloaded.
 const path = createRequire(import.meta.url).resolve("solc/soljson.js");
@@ -18,8 +20,10 @@ const blockTimeMs = Number(SYMPHONY_HARDHAT_BLOCK_TIME_MS ?? 1000);
 const genesisMs = SYMPHONY_HARDHAT_GENESIS_TIME ? Number(SYMPHONY_HARDHAT_GENESIS_TIME) * 1000 : Date.now();
 
 export default defineConfig({
+  tasks: [emptyTask("symphony", "What is deployed of Symphony").build(), symphonyTask],
   solidity: { profiles: { default: compiler, production: compiler } },
   networks: {
+    symphony: { type: "http", url: nodeUrl() },
     node: {
       type: "edr-simulated",
       chainId: 31337,
