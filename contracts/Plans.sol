@@ -15,9 +15,15 @@ import {Head, Seat} from "./libraries/Words.sol";
 contract Plans {
     IAgentRegistry public immutable REGISTRY;
 
-    /// @param weight With which the seat votes. @param children As committed.
+    /// @param market Which took the reveal: a market that nobody trusts may say anything of its own tasks. @param weight With which the seat votes. @param children As committed.
     event PlanRevealed(
-        bytes32 indexed taskId, uint256 indexed agentId, uint256 seat, uint256 weight, bytes32 traceDigest, bytes32[] children
+        address indexed market,
+        bytes32 indexed taskId,
+        uint256 indexed agentId,
+        uint256 seat,
+        uint256 weight,
+        bytes32 traceDigest,
+        bytes32[] children
     );
 
     /// @notice The opening's evidenceDigest is of another trace or of other children.
@@ -65,7 +71,7 @@ contract Plans {
         uint256 weight = seat.weight();
         if (p.winners != 0 && p.sum / p.winners < weight) weight = p.sum / p.winners; // weights are at least 1
         market.revealPlan(p.taskId, opening, weight);
-        emit PlanRevealed(p.taskId, seat.agentId(), opening.seat, weight, traceDigest, children);
+        emit PlanRevealed(address(market), p.taskId, seat.agentId(), opening.seat, weight, traceDigest, children);
     }
 
     function _add(Plan memory p, bytes32 child, Receipt calldata r) private view {

@@ -44,8 +44,11 @@ contract TaskMarket is Vault {
     /* STORAGE */
 
     mapping(bytes32 taskId => Head) private _head;
-    mapping(bytes32 taskId => mapping(uint256 seat => SeatSlot)) private _seat;
+    /// Seats lie at desks. A task that closes leaves its desk to another, words and all: writing over a used slot costs a quarter
+    /// of writing a fresh one. A desk is free while its seat 0 has no tag; the other words of a free desk mean nothing.
+    mapping(uint256 desk => mapping(uint256 seat => SeatSlot)) private _seat;
     mapping(uint256 agentId => mapping(bytes32 pageId => Word)) private _earned;
+    uint256 private _newDesks;
 
     struct SeatSlot {
         Seat word;
@@ -62,6 +65,7 @@ contract TaskMarket is Vault {
     ) Vault(registry) {
         _within("minWindow", minWindow, 1, MAX_WINDOW);
         _within("scoreBurnBps", scoreBurnBps, 0, 10_000);
+        if (pool == address(0)) revert ZeroAddress();
         POOL = pool;
         PLANS = plans;
         MIN_WINDOW = minWindow;
@@ -135,29 +139,28 @@ contract TaskMarket is Vault {
         uint256 n = head.seats();
         Seating memory s;
         (s.ownerTags, s.seats, s.seated) = (new uint256[](n + 1), new uint256[](n + 1), n);
+        s.desk = n == 0 ? _freeDesk(task) : head.desk();
         for (uint256 i; i < n; ++i) {
-            s.ownerTags[i] = _candidate(_seat[taskId][i].word.agentId(), task.pageId).ownerTag;
+            s.ownerTags[i] = _candidate(_seat[s.desk][i].word.agentId(), task.pageId).ownerTag;
         }
         Candidate memory c = _candidate(agentId, task.pageId);
         if (signature.length != 0 && block.timestamp > deadline) revert SignatureExpired(deadline);
         _authorize(c.wallet, keccak256(abi.encode(TAKE_TYPEHASH, taskId, agentId, deadline)), signature);
-        Skip reason = _seatAgent(task, taskId, c, s);
+        Skip reason = _seatAgent(task, c, s);
         if (reason != Skip.None) revert SeatRefused(agentId, reason);
-        _head[taskId] = head.awarded(n + 1, task.k() - (n + 1), task.ceiling());
+        _head[taskId] = head.awarded(n + 1, s.desk, task.k() - (n + 1), task.ceiling());
         emit SeatTaken(taskId, agentId, n, s.seats[n]);
     }
 
     /* COMMIT AND REVEAL */
 
     /// @inheritdoc ITaskMarket
-    /// @dev One slot: an awarded seat carries its own deadline.
     function commit(bytes32 taskId, uint256 seat, bytes32 commitment, bytes calldata signature) external {
-        SeatSlot storage slot = _seat[taskId][seat];
+        Head head = _head[taskId];
+        SeatSlot storage slot = _slot(taskId, head, seat);
         Seat word = slot.word;
-        uint256 tag = word.tag();
-        if (tag == 0) revert NoSuchSeat(taskId, seat);
-        if (tag != SeatLib.AWARDED) revert AlreadyCommitted(taskId, seat);
-        if (block.timestamp > word.commitEnd()) revert WrongState(taskId, stateOf(taskId), State.Awarded);
+        if (word.tag() != SeatLib.AWARDED) revert AlreadyCommitted(taskId, seat);
+        if (block.timestamp > head.commitEnd()) revert WrongState(taskId, stateOf(taskId), State.Awarded);
         _authorize(word.wallet(), keccak256(abi.encode(COMMIT_TYPEHASH, taskId, seat, commitment)), signature);
         slot.word = word.advance(SeatLib.COMMITTED, commitment);
         emit AnswerCommitted(taskId, word.agentId(), seat, commitment);
@@ -165,8 +168,9 @@ contract TaskMarket is Vault {
 
     /// @inheritdoc ITaskMarket
     function reveal(bytes32 taskId, Opening calldata opening) external {
-        if (_beginRevealing(taskId).isPlan()) revert WrongKind(taskId);
-        _open(taskId, opening);
+        Head head = _beginRevealing(taskId);
+        if (head.isPlan()) revert WrongKind(taskId);
+        _open(taskId, head, opening);
     }
 
     /// @inheritdoc ITaskMarket
@@ -174,17 +178,17 @@ contract TaskMarket is Vault {
         _requireSender(PLANS);
         Head head = _beginRevealing(taskId);
         if (!head.isPlan()) revert WrongKind(taskId);
-        _open(taskId, opening);
-        SeatSlot storage slot = _seat[taskId][opening.seat];
+        SeatSlot storage slot = _open(taskId, head, opening);
         if (weight < slot.word.weight()) slot.word = slot.word.withWeight(weight);
     }
 
     /// @inheritdoc ITaskMarket
     function revealAndSettle(Task calldata task, Opening[] calldata openings) external {
         bytes32 taskId = taskIdOf(task);
-        if (_beginRevealing(taskId).isPlan()) revert WrongKind(taskId);
+        Head head = _beginRevealing(taskId);
+        if (head.isPlan()) revert WrongKind(taskId);
         for (uint256 i; i < openings.length; ++i) {
-            _open(taskId, openings[i]);
+            _open(taskId, head, openings[i]);
         }
         _settle(task, taskId, NOT_EVALUATED);
     }
@@ -218,12 +222,13 @@ contract TaskMarket is Vault {
 
     /// @inheritdoc ITaskMarket
     function headOf(bytes32 taskId) external view returns (uint256) {
-        return Head.unwrap(_head[taskId]);
+        return Head.unwrap(_head[taskId].shown());
     }
 
     /// @inheritdoc ITaskMarket
-    function seatOf(bytes32 taskId, uint256 seat) external view returns (uint256) {
-        return Seat.unwrap(_seat[taskId][seat].word);
+    function seatOf(bytes32 taskId, uint256 seat) external view returns (uint256 word) {
+        Head head = _head[taskId];
+        if (seat < head.seats()) return Seat.unwrap(_seat[head.desk()][seat].word);
     }
 
     /// @inheritdoc ITaskMarket
@@ -274,7 +279,7 @@ contract TaskMarket is Vault {
                 task.revealWindow(),
                 task.evaluationWindow(),
                 task.open() * task.k(),
-                task.kind() == 1
+                task.kind() == 1 ? 1 : 0
             );
         }
     }
@@ -302,6 +307,7 @@ contract TaskMarket is Vault {
         uint256[] ownerTags; // of the seated ones
         uint256[] seats; //     words of TaskAwarded
         uint256 seated;
+        uint256 desk; //        where they sit
         uint256 price; //       highest seated ask
     }
 
@@ -365,7 +371,7 @@ contract TaskMarket is Vault {
         if (bids.length > MAX_BIDS) revert TooManyBids(bids.length, MAX_BIDS);
         uint256 k = task.k();
         Seating memory s;
-        (s.ownerTags, s.seats) = (new uint256[](k), new uint256[](k));
+        (s.ownerTags, s.seats, s.desk) = (new uint256[](k), new uint256[](k), _freeDesk(task));
         for (uint256 i; i < bids.length && s.seated < k; ++i) {
             Bid calldata b = bids[i];
             Skip reason = _seatBid(task, taskId, b, s);
@@ -375,7 +381,7 @@ contract TaskMarket is Vault {
         }
         uint256 seated = s.seated;
         if (seated < task.minSeats()) revert TooFewSeats(seated, task.minSeats());
-        _head[taskId] = head.awarded(seated, 0, s.price);
+        _head[taskId] = head.awarded(seated, s.desk, 0, s.price);
         unchecked {
             returned = task.ceiling() * k - s.price * seated; // no seated ask is above the ceiling
         }
@@ -396,15 +402,12 @@ contract TaskMarket is Vault {
         Candidate memory c = _candidate(b.agentId(), task.pageId);
         if (c.wallet == address(0)) return Skip.UnknownAgent;
         if (!_bidIsSigned(taskId, b, c.wallet)) return Skip.BadSignature;
-        reason = _seatAgent(task, taskId, c, s);
+        reason = _seatAgent(task, c, s);
         if (reason == Skip.None && price > s.price) s.price = price;
     }
 
     /// @dev Gives the candidate the next seat, if nothing speaks against it.
-    function _seatAgent(Task calldata task, bytes32 taskId, Candidate memory c, Seating memory s)
-        private
-        returns (Skip)
-    {
+    function _seatAgent(Task calldata task, Candidate memory c, Seating memory s) private returns (Skip) {
         uint256 seat = s.seated;
         if (c.wallet == address(0) || c.agentId > type(uint32).max) return Skip.UnknownAgent;
         for (uint256 j; j < seat; ++j) {
@@ -416,10 +419,20 @@ contract TaskMarket is Vault {
         if (!_lockBond(c.agentId, task.token(), task.bond())) return Skip.BondUnfunded;
 
         s.ownerTags[seat] = c.ownerTag;
-        _seat[taskId][seat].word = SeatLib.awarded(c.wallet, c.agentId, weight, task.commitEnd());
+        _seat[s.desk][seat].word = SeatLib.awarded(c.wallet, c.agentId, weight);
         s.seats[seat] = uint256(uint160(c.wallet)) | (c.agentId << 160) | (weight << 192);
         s.seated = seat + 1;
         return Skip.None;
+    }
+
+    /// @dev The desk that the salt names, so that a requester can come back to the desks that it has used; a new one where somebody
+    /// sits there, so that nobody can keep a task from being awarded.
+    function _freeDesk(Task calldata task) private returns (uint256 desk) {
+        desk = uint256(task.salt) & HeadLib.NAMED_DESKS;
+        if (_seat[desk][0].word.tag() == 0) return desk;
+        desk = ++_newDesks;
+        if (desk > HeadLib.NAMED_DESKS) revert NoDesk();
+        desk += HeadLib.NAMED_DESKS;
     }
 
     function _bidIsSigned(bytes32 taskId, Bid calldata b, address wallet) private view returns (bool) {
@@ -439,33 +452,63 @@ contract TaskMarket is Vault {
         if (state != State.Awarded || head.free() != 0) revert WrongState(taskId, state, State.Revealing);
         uint256 n = head.seats();
         for (uint256 i; i < n; ++i) {
-            if (_seat[taskId][i].word.tag() == SeatLib.AWARDED) revert WrongState(taskId, state, State.Revealing);
+            if (_seat[head.desk()][i].word.tag() == SeatLib.AWARDED) revert WrongState(taskId, state, State.Revealing);
         }
         if (n > 1) _head[taskId] = head.withPhase(State.Revealing);
     }
 
-    function _open(bytes32 taskId, Opening calldata o) private {
+    function _slot(bytes32 taskId, Head head, uint256 seat) private view returns (SeatSlot storage) {
+        if (seat >= head.seats()) revert NoSuchSeat(taskId, seat);
+        return _seat[head.desk()][seat];
+    }
+
+    function _open(bytes32 taskId, Head head, Opening calldata o) private returns (SeatSlot storage slot) {
         uint256 seat = o.seat;
-        SeatSlot storage slot = _seat[taskId][seat];
+        slot = _slot(taskId, head, seat);
         Seat word = slot.word;
         uint256 tag = word.tag();
         if (tag != SeatLib.COMMITTED) {
-            if (tag == 0) revert NoSuchSeat(taskId, seat);
             if (tag == SeatLib.AWARDED) revert NotCommitted(taskId, seat);
             revert AlreadyRevealed(taskId, seat);
         }
-        uint256 agentId = word.agentId();
+        if (_commitmentOf(taskId, word.agentId(), o) >> 48 != word.value208()) revert CommitmentMismatch(taskId, seat);
         bytes32 digest = o.answerDigest;
-        bytes32 commitment =
-            keccak256(abi.encode(ANSWER_TYPEHASH, taskId, agentId, digest, o.evidenceDigest, o.salt));
-        if (uint256(commitment) >> 48 != word.value208()) revert CommitmentMismatch(taskId, seat);
         bytes calldata answer = o.answer;
         if (answer.length != 0) {
             if (answer.length > MAX_INLINE_ANSWER) revert AnswerTooLong(answer.length, MAX_INLINE_ANSWER);
             if (sha256(answer) != digest) revert AnswerMismatch(digest);
         }
         slot.word = word.advance(SeatLib.REVEALED, digest);
-        emit AnswerRevealed(taskId, agentId, seat, digest, o.evidenceDigest, o.salt, answer);
+        _emitRevealed(taskId, word.agentId(), o, answer);
+    }
+
+    /// @dev keccak256(abi.encode(ANSWER_TYPEHASH, taskId, agentId, answerDigest, evidenceDigest, salt)), by one copy.
+    function _commitmentOf(bytes32 taskId, uint256 agentId, Opening calldata o) private pure returns (uint256 hash) {
+        bytes32 typeHash = ANSWER_TYPEHASH;
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            mstore(p, typeHash)
+            mstore(add(p, 0x20), taskId)
+            mstore(add(p, 0x40), agentId)
+            calldatacopy(add(p, 0x60), add(o, 0x20), 0x60)
+            hash := keccak256(p, 0xc0)
+        }
+    }
+
+    /// @dev emit AnswerRevealed(taskId, agentId, seat, answerDigest, evidenceDigest, salt, answer), by two copies.
+    function _emitRevealed(bytes32 taskId, uint256 agentId, Opening calldata o, bytes calldata answer) private {
+        bytes32 topic = AnswerRevealed.selector;
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            let n := answer.length
+            calldatacopy(p, o, 0x80) // seat to salt
+            mstore(add(p, 0x80), 0xa0)
+            mstore(add(p, 0xa0), n)
+            let text := add(p, 0xc0)
+            mstore(add(text, and(n, not(31))), 0) // the padding
+            calldatacopy(text, answer.offset, n)
+            log3(p, add(0xc0, and(add(n, 31), not(31))), topic, taskId, agentId)
+        }
     }
 
     /* SETTLE: INSIDE */
@@ -508,7 +551,8 @@ contract TaskMarket is Vault {
             revert Pending(taskId, head.evaluationEnd());
         }
 
-        Seat[] memory seats = _takeSeats(taskId, head, state);
+        Seat[] memory seats = _closingSeats(taskId, head, state);
+        _seat[head.desk()][0].word = SeatLib.FREE;
         Tally memory t = _tally(taskId, seats, task);
         t.price = head.price();
         t.scores = scores;
@@ -557,19 +601,17 @@ contract TaskMarket is Vault {
         _balance[task.requester()][task.token()] += refund;
     }
 
-    /// @dev Reads and clears the seats; reverts while one of them, or a newcomer, may still act.
-    function _takeSeats(bytes32 taskId, Head head, State state) private returns (Seat[] memory seats) {
+    /// @dev The seats; reverts while one of them, or a newcomer, may still act.
+    function _closingSeats(bytes32 taskId, Head head, State state) private view returns (Seat[] memory seats) {
         uint256 n = head.seats();
         if (state == State.Awarded && head.free() != 0) revert Pending(taskId, head.commitEnd());
         seats = new Seat[](n);
         for (uint256 i; i < n; ++i) {
-            SeatSlot storage slot = _seat[taskId][i];
-            Seat word = slot.word;
+            Seat word = _seat[head.desk()][i].word;
             uint256 tag = word.tag();
             if (tag == SeatLib.AWARDED && state == State.Awarded) revert Pending(taskId, head.commitEnd());
             if (tag == SeatLib.COMMITTED && state < State.Evaluating) revert Pending(taskId, head.revealEnd());
             seats[i] = word;
-            slot.word = Seat.wrap(0);
         }
     }
 

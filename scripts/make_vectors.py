@@ -204,7 +204,7 @@ def _head(record: TaskRecord) -> dict[str, Any]:
 
 def _seat(tag: Tag, weight: int) -> dict[str, Any]:
     digest = keccak(text=f"seat {tag.name}")
-    seat = Seat((1 << 32) - weight, DOMAIN.market, weight, 1_800_000_240)
+    seat = Seat((1 << 32) - weight, DOMAIN.market, weight)
     if tag is not Tag.AWARDED:
         seat.advance(tag, digest)
     return {
@@ -212,7 +212,6 @@ def _seat(tag: Tag, weight: int) -> dict[str, Any]:
         "weight": weight,
         "agentId": seat.agent_id,
         "wallet": seat.wallet,
-        "commitEnd": seat.commit_end_s,
         "digest": _hex(digest),
         "word": _word_hex(seat.word()),
     }

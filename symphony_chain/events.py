@@ -137,8 +137,9 @@ class PayClaimed:
 
 @dataclass(frozen=True, slots=True)
 class PlanRevealed:
-    """`weight`: with which the seat votes, after its children were looked at."""
+    """`market`: which took the reveal, for Plans serves any. `weight`: with which the seat votes, its children looked at."""
 
+    market: str
     task_id: bytes
     agent_id: int
     seat: int
@@ -275,7 +276,7 @@ _BUILDERS: dict[str, Callable[[Values], Event]] = {
     "AgentFunded": lambda v: AgentFunded(v["agentId"], v["token"], v["amount"], v["from"]),
     "PayClaimed": lambda v: PayClaimed(v["agentId"], v["token"], v["to"], v["amount"]),
     "PlanRevealed": lambda v: PlanRevealed(
-        v["taskId"], v["agentId"], v["seat"], v["weight"], v["traceDigest"], tuple(v["children"])
+        v["market"], v["taskId"], v["agentId"], v["seat"], v["weight"], v["traceDigest"], tuple(v["children"])
     ),
     "Transfer": lambda v: Transfer(v["from"], v["to"], v["tokenId"]),
     "Registered": lambda v: Registered(v["agentId"], v["agentURI"], v["owner"]),

@@ -54,6 +54,8 @@ TYPES: dict[str, list[dict[str, str]]] = {
     "Withdraw": _fields("address account,address token,address to,uint256 amount,uint256 nonce,uint256 deadline"),
     "AgentWalletSet": _fields("uint256 agentId,address newWallet,address owner,uint256 deadline"),
 }
+#: Desks that a task's salt can name (DESIGN 3.3; `contracts/libraries/Words.sol`).
+NAMED_DESKS = (1 << 34) - 1
 _ANSWER_TYPEHASH = keccak(
     text="Answer(bytes32 taskId,uint256 agentId,bytes32 answerDigest,bytes32 evidenceDigest,bytes32 salt)"
 )
@@ -238,6 +240,19 @@ def plan_evidence(trace_digest: bytes, children: Sequence[bytes]) -> bytes:
 
 
 def derive_salt(private_key: bytes, task_id: bytes) -> bytes:
-    """32-byte salt of a seat: HKDF-SHA256 (RFC 5869) of the operator key, so that a lost database loses no reveal."""
+    """Salt of a seat: HKDF-SHA256 (RFC 5869) of the operator key, so that a lost database loses no reveal.
+
+    32 bytes, of which the first 16 are zero: 128 bits hide an answer as well, and zeros cost a quarter in calldata.
+    """
     prk = hmac.new(b"symphony.salt/1", private_key, hashlib.sha256).digest()
-    return hmac.new(prk, task_id + b"\x01", hashlib.sha256).digest()
+    return bytes(16) + hmac.new(prk, task_id + b"\x01", hashlib.sha256).digest()[:16]
+
+
+def task_salt(requester: str, turn: int, noise: bytes) -> bytes:
+    """Salt of a task (32 bytes) that asks for a desk: slots where the market keeps the seats, cheap to write if used before.
+
+    A requester's tasks that live at the same time should differ in `turn`, and else come back to the same few: a desk where
+    somebody sits costs one task the price of fresh slots, nothing more. `noise`: 27 random bytes, which make the salt unique.
+    """
+    desk = int.from_bytes(keccak(bytes.fromhex(requester[2:]))[:8], "big") + turn
+    return noise[:27].rjust(27, b"\0") + (desk % NAMED_DESKS).to_bytes(5, "big")

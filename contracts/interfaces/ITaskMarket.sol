@@ -107,6 +107,7 @@ interface ITaskMarket {
     error UnknownAgent(uint256 agentId);
     /// @notice `take` found a reason against the agent, or a signed award a bid without its agent's signature.
     error SeatRefused(uint256 agentId, Skip reason);
+    error NoDesk();
     error NoSuchSeat(bytes32 taskId, uint256 seat);
     error AlreadyCommitted(bytes32 taskId, uint256 seat);
     error NotCommitted(bytes32 taskId, uint256 seat);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {ECDSA} from "solady/src/utils/ECDSA.sol";
 
 /// @title One way to read a signature: 65 bytes (r, s, v) or 64 bytes (ERC-2098), low s only; else ERC-1271 of the signer's code.
 library Signatures {
     /// A wallet contract gets this much gas for its answer, so that a hostile one cannot eat the caller's.
     uint256 internal constant ERC1271_GAS = 200_000;
+
+    /// Half the order of secp256k1: each signature has a twin with a higher s, which is not taken.
+    uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
 
     /// @notice Whether `signer` signed `digest`. The zero address never signs.
     function isValid(address signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
@@ -16,24 +19,15 @@ library Signatures {
     }
 
     /// @return signer The key that signed, or zero for anything malformed.
-    function recover(bytes32 digest, bytes calldata signature) internal pure returns (address signer) {
-        bytes32 r;
-        bytes32 s;
-        uint8 v;
-        if (signature.length == 65) {
-            assembly ("memory-safe") {
-                r := calldataload(signature.offset)
-                s := calldataload(add(signature.offset, 32))
-                v := byte(0, calldataload(add(signature.offset, 64)))
-            }
-            (signer,,) = ECDSA.tryRecover(digest, v, r, s);
-        } else if (signature.length == 64) {
-            assembly ("memory-safe") {
-                r := calldataload(signature.offset)
-                s := calldataload(add(signature.offset, 32))
-            }
-            (signer,,) = ECDSA.tryRecover(digest, r, s);
+    function recover(bytes32 digest, bytes calldata signature) internal view returns (address signer) {
+        if (signature.length < 64) return signer;
+        uint256 s;
+        assembly ("memory-safe") {
+            s := calldataload(add(signature.offset, 32))
         }
+        // The short form keeps the parity in the top bit of s.
+        if (signature.length == 64) s = s << 1 >> 1;
+        if (s <= HALF_ORDER) signer = ECDSA.tryRecoverCalldata(digest, signature);
     }
 
     /// @dev Copies one word of the answer, however long it is.

@@ -17,6 +17,8 @@ interface Vm {
 
     function prank(address sender) external;
     function warp(uint256 time) external;
+    function load(address account, bytes32 slot) external view returns (bytes32);
+    function store(address account, bytes32 slot, bytes32 value) external;
     function deal(address account, uint256 balance) external;
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);

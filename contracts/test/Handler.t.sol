@@ -71,6 +71,7 @@ contract Handler is Base {
     mapping(bytes32 taskId => uint256) private _index; // + 1
     mapping(bytes32 taskId => mapping(uint256 seat => Sealed)) private _sealed;
     mapping(bytes32 taskId => Closed) private _closed;
+    mapping(bytes32 taskId => bytes32) private _seats; // hash of the seat words after the last step of the task itself
 
     mapping(uint256 coin => uint256) public paidIn;
     mapping(uint256 coin => uint256) public paidOut;
@@ -127,6 +128,11 @@ contract Handler is Base {
     function isLive(uint256 i) public view returns (bool) {
         State state = market.stateOf(ids[i]);
         return state > State.None && state < State.Settled;
+    }
+
+    /// @dev Whether the seats of a live task are as its own last step left them.
+    function isUndisturbed(uint256 i) external view returns (bool) {
+        return _seats[ids[i]] == bytes32(0) || _seats[ids[i]] == _hashOfSeats(ids[i]);
     }
 
     function coin(uint256 c) public view returns (address) {
@@ -495,6 +501,7 @@ contract Handler is Base {
         vm.prank(signed ? STRANGER : word.wallet());
         market.commit(id, s, commitment, signature);
         _sealed[id][s] = sealed_;
+        _seats[id] = _hashOfSeats(id);
     }
 
     function _checkReveal(bytes32 id, uint256 s, bool may, bool batched) private {
@@ -511,9 +518,19 @@ contract Handler is Base {
             _blame(Property.WeightBound, "a reveal raised a weight");
         }
         if (now_.agentId() != before.agentId()) _blame(Property.OnlyOwnSeat, "a seat changed hands");
+        _seats[id] = _hashOfSeats(id);
+    }
+
+    function _hashOfSeats(bytes32 id) private view returns (bytes32) {
+        uint256[] memory words = new uint256[](Head.wrap(market.headOf(id)).seats());
+        for (uint256 s; s < words.length; ++s) {
+            words[s] = market.seatOf(id, s);
+        }
+        return keccak256(abi.encode(words));
     }
 
     function _checkSeats(bytes32 id) private {
+        _seats[id] = _hashOfSeats(id);
         uint256 n = Head.wrap(market.headOf(id)).seats();
         Order memory o = _orders[_index[id] - 1];
         if (n == 0 || n > o.k) _blame(Property.WeightBound, "more seats than wanted, or none");
@@ -609,7 +626,7 @@ contract Handler is Base {
     /* ORDERS: INSIDE */
 
     function _invent(uint256 by, uint256 seed) private view returns (Order memory o) {
-        o = _order(actor(by), ids.length);
+        o = _order(actor(by), (ids.length << 64) | ids.length % 3); // live tasks want the same desks
         uint256 c = _r(seed, 0) % 12;
         o.token = coin(c < COINS ? 0 : c - COINS);
         o.ceiling = uint96(_r(seed, 1) % 4_000 + 1);

@@ -76,6 +76,13 @@ contract InvariantsTest is Base {
         _clean(Property.OnlyOwnSeat);
     }
 
+    /// @dev A desk is one task's at a time: what happens to other tasks never touches its seats.
+    function invariant_OneTaskADesk() external view {
+        for (uint256 i; i < handler.count(); ++i) {
+            if (handler.isLive(i)) assertTrue(handler.isUndisturbed(i), "another task wrote into a seat");
+        }
+    }
+
     function invariant_DistinctOwners() external view {
         _clean(Property.DistinctOwners);
     }

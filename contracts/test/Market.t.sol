@@ -5,7 +5,7 @@ import {IAgentRegistry} from "../interfaces/IAgentRegistry.sol";
 import {ITaskMarket, Opening, Skip, State} from "../interfaces/ITaskMarket.sol";
 import {Capability} from "../libraries/Capability.sol";
 import {Bid, Task} from "../libraries/Orders.sol";
-import {Head, Seat} from "../libraries/Words.sol";
+import {Head, HeadLib, Seat, SeatLib} from "../libraries/Words.sol";
 import {TaskMarket} from "../TaskMarket.sol";
 import {Base, Order, PAGE, POOL, SCORE_BURN_BPS, TRACE, Vm, WINDOW, vm} from "./Base.t.sol";
 import {FeeToken, PlainToken, Wallet1271} from "./Hostile.sol";
@@ -33,6 +33,7 @@ abstract contract Scene is Base {
     uint256 internal constant AGENT = 0xb0b; // agent i + 1 is of key AGENT + i
     uint256 internal constant JUDGE = 0xce5a;
     uint256 internal constant AGENTS = 4;
+    bytes32 internal constant NEW_DESKS = bytes32(uint256(6)); // the counter's slot
     address internal requester;
     address internal judge;
 
@@ -600,6 +601,64 @@ contract MarketTest is Scene {
         _isState(id, State.Settled);
         assertEq(_accrued(1, address(0)), 1_000, "a lone winner is paid, and nothing burnt");
         assertEq(market.earnedOf(1, PAGE), 0, "but earns no reputation");
+    }
+
+    /* DESKS */
+
+    function test_aDeskIsLeftToTheNextTask() external {
+        Order memory o = _order(requester, (1 << 64) | 7);
+        (, bytes32 first) = _awarded(o, 3);
+        _vote(o, first, _answers(1, 1, 1));
+        market.settle(_pack(o));
+        for (uint256 s; s < 3; ++s) {
+            assertEq(market.seatOf(first, s), 0, "a closed task shows a seat");
+        }
+        o.salt = bytes32(uint256((2 << 64) | 7));
+        o.k = 1;
+        (o.bidEnd, o.commitEnd) = (uint40(block.timestamp + 20), uint40(block.timestamp + 40));
+        (, bytes32 second) = _awarded(o, 1);
+        assertEq(Seat.wrap(market.seatOf(second, 0)).tag(), SeatLib.AWARDED, "seated");
+        for (uint256 s = 1; s < 17; ++s) {
+            assertEq(market.seatOf(second, s), 0, "a seat of the task before");
+            bytes memory none = abi.encodeWithSelector(ITaskMarket.NoSuchSeat.selector, second, s);
+            _refused(_agent(s % AGENTS), abi.encodeCall(market.commit, (second, s, TRACE, "")), none);
+        }
+    }
+
+    /// @dev Two live tasks that want one desk, and the one who comes second leaves first.
+    function test_nobodySitsAtATakenDesk() external {
+        Order memory o = _order(requester, (1 << 64) | 7);
+        (, bytes32 first) = _awarded(o, 3);
+        uint256[3] memory words;
+        for (uint256 s; s < 3; ++s) {
+            words[s] = market.seatOf(first, s);
+        }
+        Order memory p = _order(requester, (2 << 64) | 7);
+        (, bytes32 second) = _awarded(p, 2);
+        assertEq(uint256(vm.load(address(market), NEW_DESKS)), 1, "a new desk");
+        assertTrue(first != second, "two tasks");
+        _vote(p, second, new uint256[](2));
+        market.settle(_pack(p));
+        for (uint256 s; s < 3; ++s) {
+            assertEq(market.seatOf(first, s), words[s], "written into");
+        }
+        vm.warp(uint256(o.commitEnd) + o.revealWindow + 1);
+        market.settle(_pack(o));
+        _isState(first, State.Void);
+    }
+
+    function test_newDesksEndBeforeTheirNumbersDo() external {
+        Order memory o = _order(requester, (1 << 64) | 7);
+        _awarded(o, 1);
+        o.salt = bytes32(uint256((2 << 64) | 7));
+        (Task memory t, bytes32 id) = _post(o);
+        vm.store(address(market), NEW_DESKS, bytes32(HeadLib.NAMED_DESKS));
+        bytes memory call = abi.encodeCall(market.award, (t, _bids(id, 1, 900), ""));
+        _refused(requester, call, abi.encodeWithSelector(ITaskMarket.NoDesk.selector));
+        vm.store(address(market), NEW_DESKS, bytes32(HeadLib.NAMED_DESKS - 1));
+        vm.prank(requester);
+        market.award(t, _bids(id, 1, 900), "");
+        assertEq(Head.wrap(market.headOf(id)).seats(), 1, "the last desk");
     }
 
     function test_plansAreOpenedByPlansAlone() external {

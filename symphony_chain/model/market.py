@@ -73,6 +73,7 @@ class MarketModel(VaultModel):
         task_id_of: EIP-712 digest of a task in the deployment's domain.
         rules: the deployment's rules of scoring.
         pool: whose balance the shared part of pay becomes.
+        address: the market's own, which Plans names.
         tokens: who holds coins and tokens outside; this market is the holder "market" there.
     """
 
@@ -83,13 +84,14 @@ class MarketModel(VaultModel):
         task_id_of: Callable[[Task], bytes],
         rules: ScoreRules | None = None,
         pool: str = ZERO_ADDRESS,
+        address: str = ZERO_ADDRESS,
         tokens: Tokens | None = None,
     ) -> None:
         super().__init__(registry, tokens)
         self.min_window_s = min_window_s
         self.task_id_of = task_id_of
         self.rules = rules or ScoreRules()
-        self.pool = pool
+        self.pool, self.address = pool, address
         self.tasks: dict[bytes, TaskRecord] = {}
         self.earned: dict[tuple[int, bytes], int] = defaultdict(int)
         self.burnt_wei: dict[str, int] = defaultdict(int)  # by token; kept nowhere on chain: owed to nobody
@@ -179,7 +181,7 @@ class MarketModel(VaultModel):
         record = self._seat(task_id, seat)
         if record.tag is not Tag.AWARDED:
             raise ModelRevert("AlreadyCommitted", taskId=task_id, seat=seat)
-        if call.now_s > record.commit_end_s:
+        if call.now_s > self.tasks[task_id].task.commit_end_s:
             raise ModelRevert(
                 "WrongState", taskId=task_id, have=self.state(task_id, call.now_s), want=State.AWARDED
             )
@@ -227,7 +229,7 @@ class MarketModel(VaultModel):
         if weights:
             seat.weight = min(seat.weight, sum(weights) // len(weights))
         self.events.append(
-            PlanRevealed(task_id, agent_id, opening.seat, seat.weight, trace_digest, tuple(children))
+            PlanRevealed(self.address, task_id, agent_id, opening.seat, seat.weight, trace_digest, tuple(children))
         )
 
     def reveal_and_settle(self, call: Call, task: Task, openings: Sequence[Opening]) -> None:
@@ -454,7 +456,7 @@ class MarketModel(VaultModel):
             self.earned[agent_id, task.page_id],
             task.requirement,
         )
-        return Seat(agent_id, wallet, weight, task.commit_end_s)
+        return Seat(agent_id, wallet, weight)
 
     def _judge(self, now_s: int, task: Task, offer: OfferedBid, seated: Sequence[Seat]) -> Skip:
         bid = offer.bid

@@ -24,7 +24,6 @@ class Seat:
     agent_id: int
     wallet: str
     weight: int
-    commit_end_s: int
     tag: Tag = Tag.AWARDED
     value: bytes = b""
 
@@ -33,8 +32,7 @@ class Seat:
 
     def word(self) -> int:
         """The storage word as `contracts/libraries/Words.sol` draws it."""
-        awarded = int(self.wallet, 16) | self.commit_end_s << 160
-        low = awarded if self.tag is Tag.AWARDED else int.from_bytes(self.value, "big")
+        low = int(self.wallet, 16) if self.tag is Tag.AWARDED else int.from_bytes(self.value, "big")
         return self.tag << 254 | self.weight << 240 | self.agent_id << 208 | low
 
     def vote(self) -> Vote:
@@ -84,13 +82,13 @@ class TaskRecord:
             return self.phase << 248 | self.closed_at_s << 208 | int.from_bytes(self.receipt, "big")
         task = self.task
         windows = (
-            task.evaluation_window_s << 192
-            | task.reveal_window_s << 168
-            | (task.commit_end_s - task.bid_end_s) << 144
-            | task.bid_end_s << 104
+            task.evaluation_window_s << 180
+            | task.reveal_window_s << 158
+            | (task.commit_end_s - task.bid_end_s) << 136
+            | task.bid_end_s << 96
         )
-        flags = (1 << 216) * (task.kind == Kind.PLAN)
-        return self.phase << 248 | len(self.seats) << 240 | self.free << 232 | flags | windows | self.price_wei
+        plan = (task.kind == Kind.PLAN) << 207
+        return self.phase << 248 | len(self.seats) << 243 | plan | self.free << 202 | windows | self.price_wei
 
     def held_wei(self) -> int:
         """Escrow and bonds that the market holds for this task now."""

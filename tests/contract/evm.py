@@ -24,10 +24,11 @@ from symphony_chain.abi import MARKET, PLANS, REGISTRY, artifact, decode_error, 
 from symphony_chain.deploy import DEFAULT_TERMS, Terms, initcode
 from symphony_chain.rpc_types import Log
 from symphony_chain.signing import Domain
-from symphony_chain.types import ZERO_ADDRESS
 
 CHAIN_ID = 31337
 GENESIS_TIME_S = 1_800_000_000
+#: Where the shared part of pay goes in worlds without a reward pool.
+NO_POOL = "0x" + "ee" * 20
 GAS = 30_000_000
 RICH_WEI = 10**24
 _TRANSFER = keccak(text="Transfer(address,address,uint256)")
@@ -208,7 +209,7 @@ class Deployed:
     market: str
 
     @classmethod
-    def new(cls, rich: Sequence[str], *, terms: Terms = DEFAULT_TERMS, pool: str = ZERO_ADDRESS) -> Deployed:
+    def new(cls, rich: Sequence[str], *, terms: Terms = DEFAULT_TERMS, pool: str = NO_POOL) -> Deployed:
         """On a chain of its own, where each address of `rich` has RICH_WEI."""
         evm = Evm.new(rich)
         registry = evm.create(rich[0], initcode(REGISTRY))
@@ -240,7 +241,7 @@ class Deployed:
         return [decode_output(MARKET, name, raw) for (name, _), raw in zip(calls, results, strict=True)]
 
 
-def market_code(registry: str, plans: str, terms: Terms = DEFAULT_TERMS, pool: str = ZERO_ADDRESS) -> bytes:
+def market_code(registry: str, plans: str, terms: Terms = DEFAULT_TERMS, pool: str = NO_POOL) -> bytes:
     """Creation bytecode of a market."""
     types = ["address", "address", "address", "uint256", "address", "uint256", "uint256"]
     rules = [terms.min_window_s, terms.score_token, terms.score_min_wei, terms.score_burn_bps]

@@ -58,8 +58,13 @@ MUTANTS = {
     ),
     "check_match_and_weight_of_one_lane": (LIBRARIES + "Capability.sol", "if (e < FLOOR) e = FLOOR;", ""),
     "check_match_and_weight_of_two_lanes": (LIBRARIES + "Capability.sol", "if (weight == 0) weight = 1;", ""),
-    "check_head_opens_with_its_fields": (LIBRARIES + "Words.sol", "(revealWindow_ << 168)", "(revealWindow_ << 167)"),
-    "check_award_keeps_deadlines_and_flags": (LIBRARIES + "Words.sol", "<< 24 >> 120 << 96", "<< 40 >> 136 << 96"),
+    "check_head_opens_with_its_fields": (LIBRARIES + "Words.sol", "(revealWindow_ << REVEAL)", "(revealWindow_ << 157)"),
+    "check_award_keeps_deadlines_and_kind": (
+        LIBRARIES + "Words.sol",
+        "((1 << FREE) - (1 << BID_END))",
+        "((1 << EVALUATION) - (1 << BID_END))",
+    ),
+    "check_only_the_desk_is_hidden": (LIBRARIES + "Words.sol", "~(DESKS << DESK)", "~(DESKS << PLAN)"),
     "check_phase_alone_changes": (LIBRARIES + "Words.sol", "<< 8 >> 8)", "<< 9 >> 9)"),
     "check_closed_head_is_a_receipt": (LIBRARIES + "Words.sol", "(closedAt_ << 208)", "(closedAt_ << 209)"),
     "check_time_only_leads_forward": (
@@ -67,7 +72,7 @@ MUTANTS = {
         "if (state == State.Awarded && time > head.commitEnd())",
         "if (state == State.Awarded && time >= head.commitEnd())",
     ),
-    "check_seat_is_awarded_with_its_fields": (LIBRARIES + "Words.sol", "(commitEnd_ << 160)", "(commitEnd_ << 161)"),
+    "check_seat_is_awarded_with_its_fields": (LIBRARIES + "Words.sol", "(agentId_ << 208)", "(agentId_ << 207)"),
     "check_seat_advances_and_stays_its_agents": (LIBRARIES + "Words.sol", "<< 2 >> 210 << 208", "<< 3 >> 211 << 208"),
     "check_weight_alone_changes": (LIBRARIES + "Words.sol", "~(uint256(0x3fff) << 240)", "~(uint256(0x7fff) << 240)"),
     "check_structHash_is_of_the_fields": (

@@ -73,12 +73,12 @@ for (const [i, h] of words.heads.entries()) {
   const closed = h.phase >= 8;
   const want = closed
     ? pack([h.receipt, 208], [h.closedAt, 40], [h.phase, 8])
-    : pack([h.price, 104], [h.bidEnd, 40], [h.commitEnd - h.bidEnd, 24], [h.revealEnd - h.commitEnd, 24],
-      [h.evaluationEnd - h.revealEnd, 24], [Number(h.plan), 16], [h.free, 8], [h.seats, 8], [h.phase, 8]);
+    : pack([h.price, 96], [h.bidEnd, 40], [h.commitEnd - h.bidEnd, 22], [h.revealEnd - h.commitEnd, 22],
+      [h.evaluationEnd - h.revealEnd, 22], [h.free, 5], [Number(h.plan), 1], [0, 35], [h.seats, 5], [h.phase, 8]);
   same(`head ${i}`, want, h.word);
 }
 for (const [i, s] of words.seats.entries()) {
-  const low = s.tag === 1 ? [[s.wallet, 160], [s.commitEnd, 48]] : [[BigInt(s.digest) >> 48n, 208]];
+  const low = s.tag === 1 ? [[s.wallet, 160], [0, 48]] : [[BigInt(s.digest) >> 48n, 208]];
   same(`seat ${i}`, pack(...low, [s.agentId, 32], [s.weight, 14], [s.tag, 2]), s.word);
 }
 for (const [i, r] of words.receipts.entries()) {

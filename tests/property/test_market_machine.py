@@ -642,7 +642,7 @@ class MarketMachine(RuleBasedStateMachine):
             requester, shape.router, tokens[shape.token % len(tokens)], shape.ceiling_wei, shape.base_bps, shape.bond_wei,
             shape.kind, shape.page_id, shape.requirement, shape.min_match_bps, *shape.seats, shape.quorum_bps, shape.open,
             bid_end_s, bid_end_s + shape.windows_s[1], shape.windows_s[2], shape.evaluator, evaluation_s, fee_wei,
-            shape.shared_bps, bytes(32), keccak(b"header"), self.salt.to_bytes(32, "big"),
+            shape.shared_bps, bytes(32), keccak(b"header"), (self.salt << 64 | self.salt % 4).to_bytes(32, "big"),
         )  # fmt: skip
 
     def open(self, task_id: bytes, seat: int, agent_id: int, answer: bytes) -> bytes:

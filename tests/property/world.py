@@ -125,6 +125,7 @@ class World:
     openings: dict[tuple[bytes, int], Opening] = field(default_factory=dict)
     plans: dict[tuple[bytes, int], Plan] = field(default_factory=dict)
     receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    desks: dict[bytes, int] = field(default_factory=dict)  # where the market keeps a task's seats
     _ids: dict[Task, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -141,6 +142,7 @@ class World:
             self.task_id,
             rules=self.base.terms.rules,
             pool=self.base.pool,
+            address=self.chain.market,
             tokens=tokens,
         )
         self.chain.evm.at(GENESIS_TIME_S)
@@ -473,9 +475,13 @@ class World:
         if task_id is not None:
             key, record = int.from_bytes(task_id, "big"), model.tasks.get(task_id)
             seats = record.seats if record else []
-            assert self._word(_HEAD, key) == (record.word() if record else 0)
-            words = [self._word(_SEAT, key, i) for i in range(len(seats) + 1)]
-            assert words == [seat.word() for seat in seats] + [0]
+            head = self._word(_HEAD, key)
+            desk = head >> 208 & (1 << 35) - 1 if seats else 0
+            assert head - (desk << 208) == (record.word() if record else 0)
+            assert [self._word(_SEAT, desk, i) for i in range(len(seats))] == [seat.word() for seat in seats]
+            self.desks[task_id] = desk
+            others = [self.desks[i] for i, other in model.tasks.items() if other.seats and i in self.desks and i != task_id]
+            assert not seats or desk not in others, "two live tasks at one desk"
         self.compare_money()
 
     def compare_money(self) -> None:

@@ -17,23 +17,35 @@ contract WordsSymbolic {
         uint8 free,
         bool plan
     ) external pure {
+        vm.assume(commitWindow < 1 << 22 && revealWindow < 1 << 22 && evaluationWindow < 1 << 22 && free < 32);
         uint256 commitEnd = uint256(bidEnd) + commitWindow;
-        Head head = HeadLib.open(bidEnd, commitEnd, revealWindow, evaluationWindow, free, plan);
-        assert(head.phase() == State.Open && head.seats() == 0 && head.price() == 0);
+        Head head = HeadLib.open(bidEnd, commitEnd, revealWindow, evaluationWindow, free, plan ? 1 : 0);
+        assert(head.phase() == State.Open && head.seats() == 0 && head.desk() == 0 && head.price() == 0);
         assert(head.free() == free && head.isPlan() == plan);
         assert(head.bidEnd() == bidEnd && head.commitEnd() == commitEnd);
         assert(head.revealEnd() == commitEnd + revealWindow);
         assert(head.evaluationEnd() == commitEnd + revealWindow + evaluationWindow);
     }
 
-    function check_award_keeps_deadlines_and_flags(uint256 word, uint8 seats, uint8 free, uint96 price) external pure {
+    function check_award_keeps_deadlines_and_kind(uint256 word, uint8 seats, uint40 desk, uint8 free, uint96 price)
+        external
+        pure
+    {
+        vm.assume(seats < 32 && free < 32 && desk <= 2 * HeadLib.NAMED_DESKS);
         Head head = Head.wrap(word);
-        Head next = head.awarded(seats, free, price);
+        Head next = head.awarded(seats, desk, free, price);
         assert(next.phase() == State.Awarded);
-        assert(next.seats() == seats && next.free() == free && next.price() == price);
+        assert(next.seats() == seats && next.desk() == desk && next.free() == free && next.price() == price);
         assert(next.bidEnd() == head.bidEnd() && next.commitEnd() == head.commitEnd());
         assert(next.revealEnd() == head.revealEnd() && next.evaluationEnd() == head.evaluationEnd());
         assert(next.isPlan() == head.isPlan());
+    }
+
+    function check_only_the_desk_is_hidden(uint256 word) external pure {
+        Head head = Head.wrap(word);
+        Head shown = head.shown();
+        if (word >> 248 >= uint256(State.Settled)) assert(Head.unwrap(shown) == word && head.seats() == 0);
+        else assert(Head.unwrap(shown) == word - (head.desk() << 208) && shown.desk() == 0);
     }
 
     function check_phase_alone_changes(uint256 word, uint8 phase) external pure {
@@ -70,14 +82,12 @@ contract WordsSymbolic {
 
     /* SEATS */
 
-    function check_seat_is_awarded_with_its_fields(address wallet, uint32 agentId, uint16 weight, uint40 commitEnd)
-        external
-        pure
-    {
+    function check_seat_is_awarded_with_its_fields(address wallet, uint32 agentId, uint16 weight) external pure {
         vm.assume(weight <= 10_000);
-        Seat seat = SeatLib.awarded(wallet, agentId, weight, commitEnd);
+        Seat seat = SeatLib.awarded(wallet, agentId, weight);
+        assert(Seat.unwrap(SeatLib.FREE) != 0 && SeatLib.FREE.tag() == 0);
         assert(seat.tag() == SeatLib.AWARDED && seat.wallet() == wallet && seat.agentId() == agentId);
-        assert(seat.weight() == weight && seat.commitEnd() == commitEnd);
+        assert(seat.weight() == weight);
     }
 
     function check_seat_advances_and_stays_its_agents(uint256 word, bool revealed, bytes32 value) external pure {
