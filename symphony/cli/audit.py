@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from symphony.cli.session import Session, options
-from symphony.cli.text import clean
+from symphony.cli.text import clean, format_amount, table
 from symphony_chain.errors import Conflict, NotFound
+from symphony_chain.types import NATIVE
 
 if TYPE_CHECKING:
-    from indexer.report import AuditReport
+    from indexer.report import AuditReport, TokenMoney
 
 SHOWN = 20
 
@@ -24,7 +26,8 @@ SHOWN = 20
 def audit(session: Session, db_url: str | None) -> None:
     """Recompute an index from the chain and name every cell that differs.
 
-    Exit code 4 if any differs.
+    And say, token by token, what the market owes and what it holds. Exit code 4 if any cell differs; a token that takes money
+    from its holders is short by its own fault, which is told, and no difference.
     """
     from indexer.audit import audit as run_audit
 
@@ -41,6 +44,7 @@ def audit(session: Session, db_url: str | None) -> None:
         "ok": report.ok,
         "checked_rows": report.checked_rows,
         "differences": report.differences,
+        "money": [{**money.as_json(), "state": _state(money)} for money in report.money],
     }
     if not report.ok:
         document["error"] = _differs(report).as_dict()
@@ -70,4 +74,27 @@ def _lines(report: AuditReport) -> list[str]:
     return [
         f"{report.checked_rows} rows recomputed from the chain, {len(report.differences)} cells differ",
         *lines,
+        "",
+        *_money(report.money),
     ]
+
+
+def _money(money: Sequence[TokenMoney]) -> list[str]:
+    """The native coin, then tokens that are short or do not say, then the rest: anybody may bring tokens, and many."""
+    told = sorted(money, key=lambda m: (m.token != NATIVE, not m.is_short))
+    left = len(told) - SHOWN
+    lines = table(["market owes", "holds", "stands"], [_row(m) for m in told[:SHOWN]])
+    return [*lines, f"  and {left} more tokens (--json)"] if left > 0 else lines
+
+
+def _row(money: TokenMoney) -> tuple[str, str, str]:
+    owed = format_amount(money.owed_wei, money.token)
+    if money.held_wei is None or money.surplus_wei is None:
+        return owed, "-", "unknown: the token does not say"
+    over = format_amount(abs(money.surplus_wei), money.token)
+    stands = f"SHORT by {over}" if money.is_short else f"covered, and {over} over" if money.surplus_wei else "covered"
+    return owed, format_amount(money.held_wei, money.token), stands
+
+
+def _state(money: TokenMoney) -> str:
+    return "unknown" if money.held_wei is None else "short" if money.is_short else "covered"
