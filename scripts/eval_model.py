@@ -3,6 +3,7 @@ with --bbh, on the public files.
 
     python scripts/eval_model.py --tasks 200 --out /tmp/eval.json
     python scripts/eval_model.py --tasks 0 --bbh PATH_OF_BIG_BENCH_HARD_JSON_FILES
+    python scripts/eval_model.py --tasks 0 --file agent_runtime/model/demo_tasks.jsonl --seed 1
     python scripts/eval_model.py --tasks 200 --levels 4 --families navigate --write tasks.jsonl   (only writes
     the tasks)
 """
@@ -34,6 +35,8 @@ def task_sets(args: argparse.Namespace) -> dict[str, list[TaskItem]]:
         public = None if args.bbh is None else args.bbh / f"{family}.json"
         if public is not None and public.exists():
             sets[f"{family}/public"] = load_tasks(public)
+    if args.file is not None:
+        sets[args.file.name] = load_tasks(args.file)
     return sets
 
 
@@ -60,6 +63,7 @@ def main() -> None:
     parser.add_argument("--levels", nargs="+", type=int, default=[3])
     parser.add_argument("--tasks", type=int, default=200, help="fresh tasks per family and level")
     parser.add_argument("--bbh", type=Path, help="folder of BIG-Bench-Hard JSON files")
+    parser.add_argument("--file", type=Path, help="a file of tasks, measured as one set")
     parser.add_argument("--temperature", type=float, default=0.8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--max-tokens", type=int, default=900)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from agent_runtime.model import datasets
 from agent_runtime.model.datasets import MalformedTasks, held_out_task, load_tasks
 from agent_runtime.model.families import FAMILIES, base
 from symphony_chain.errors import NotFound
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO_TASKS = Path(datasets.__file__).parent / "demo_tasks.jsonl"
 
 
 def bbh(path: Path, name: str, pairs: list[tuple[str, str]]) -> Path:
@@ -113,7 +117,18 @@ def test_other_broken_files_are_named(tmp_path: Path) -> None:
 
 
 def test_the_demo_tasks_are_twenty_held_out_ones_of_several_families() -> None:
-    items = load_tasks(Path(datasets.__file__).parent / "demo_tasks.jsonl")
+    items = load_tasks(DEMO_TASKS)
     assert len(items) == len({item.prompt for item in items}) == 20
     assert len({item.family for item in items}) >= 3
     assert all(item.level is not None for item in items)
+
+
+def test_the_demo_tasks_are_drawn_by_the_rule_in_the_docs() -> None:
+    """Families in turn, seeds 1 to 20, and the levels of the table, where one sample is right in 40 to 85 % of the cases."""
+    table = re.findall(r"^\| (\w+) (\d) \| ([\d.]+) \|", (ROOT / "docs" / "model.md").read_text(), re.MULTILINE)
+    assert len(table) == 4 and all(40 <= float(share) <= 85 for _, _, share in table)
+    levels = {family: int(level) for family, level, _ in table}
+    lines = [json.loads(line) for line in DEMO_TASKS.read_text().splitlines()]
+    families = [line["family"] for line in lines]
+    assert set(families) == set(levels) and families == families[:4] * 5
+    assert lines == [{"family": f, "level": levels[f], "seed": seed} for seed, f in enumerate(families, 1)]
