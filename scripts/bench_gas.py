@@ -57,6 +57,7 @@ FAR_S = 86_400
 #: Which the requester uses in turn: more than the tasks of one batch.
 DESKS = 128
 FRESH = 1 << 30
+SPAM, SPAM_BATCH = 10_000, 500
 CEILING_WEI, ASK_WEI, BOND_WEI, FEE_WEI = 10**15, 9 * 10**14, 10**14, 10**14
 RICH = {"bond_wei": BOND_WEI, "shared_bps": 1_000, "evaluation_fee_wei": FEE_WEI, "evaluation_window_s": FAR_S}
 
@@ -152,14 +153,16 @@ class Bench:
             for i, agent in enumerate(self.agents[: task.k])
         ]
 
-    def whole(self, k: int, *, rich: bool = False) -> dict[str, int]:
-        """One task, each step the actor's own transaction; all seats answer alike. Steps of several seats are lists' means."""
+    def whole(self, k: int, *, rich: bool = False, spam: int = 0) -> dict[str, int]:
+        """One task, each step the actor's own transaction; all seats answer alike. `spam`: so many bids more than needed."""
         task = self.task(k, rich=rich)
         task_id = signing.task_id(self.domain, task)
         bids = self.bids(task)
         seats = list(zip(self.agents, range(k), strict=False))
         post = self.send(self.requester, self.market, m.encode_post(task), task.escrow_wei)
         bid = [self.send(a, self.market, m.encode_bid(task_id, b)) for a, b in zip(self.agents, bids, strict=False)]
+        for _ in range(spam // SPAM_BATCH):
+            self.send(self.relayer, self.market, m.encode_multicall([m.encode_bid(task_id, bids[0])] * SPAM_BATCH))
         award = self.send(self.requester, self.market, m.encode_award(task, bids))
         commit = [
             self.send(a, self.market, m.encode_commit(task_id, s, self.commitment(task_id, s))) for a, s in seats
@@ -267,6 +270,8 @@ def measure(rpc: Rpc) -> dict[str, dict[str, int]]:
     for k in (1, 3, 5):
         tasks[f"own, on a fresh desk k={k}"] = bench.whole(k)["whole"]
     bench.desks = DESKS
+    spammed = bench.whole(3, spam=SPAM)
+    steps |= {f"{what} after {SPAM:,} bids": spammed[what] for what in ("award k=3", "settle k=3")}
     tasks["relayed k=1"] = bench.relayed([bench.task(1)])
     tasks["relayed k=3"] = bench.relayed([bench.task(3)])
     tasks["batch of 100 k=1"] = bench.relayed([bench.task(1) for _ in range(100)]) // 100

@@ -235,6 +235,7 @@ _HINTS: dict[str, str] = {
     "NoSuchFeedback": "`symphony feedback list AGENT` shows what there is",
     "NoSuchReceipt": "the task must be closed, and the receipt exactly its TaskPosted and TaskSettled",
     "NoSuchRelease": "`symphony release list` shows what was published",
+    "NoDesk": "the market has no place left for seats: wait until tasks settle, or give the task another salt",
     "NoSuchSeat": "the task has fewer seats; seat numbers start at 0",
     "NotAgentOwner": "call from the agent's owner or an approved operator",
     "NotAuthorized": "send from the expected account, or attach its signature",

@@ -604,6 +604,29 @@ def test_block_gas_denial(world: World) -> None:
     assert len(roots) == 1
 
 
+def test_desk_squatting(world: World) -> None:
+    """Sitting at the desk that another's task asked for makes its award dearer by fresh slots, and stops nothing."""
+
+    def award(name: str, desk: int, requester: str = REQUESTER) -> tuple[Task, int]:
+        salt = keccak(text=name)[:27] + desk.to_bytes(5, "big")
+        task = new_task(world, requester=requester, salt=salt)
+        world.must(world.post(requester, task))
+        return task, world.must(world.award(requester, task, offers_for(world, task))).gas_used
+
+    def left(name: str) -> int:
+        task, gas = award(name, 7)
+        world.chain.evm.at(task.evaluation_end_s + 1)
+        world.must(world.settle(STRANGER, task))
+        return gas
+
+    world.must(world.deposit(STRANGER, STRANGER, 10_000))
+    fresh, used = left("first"), left("second")
+    award("squatter's", 7, STRANGER)
+    _, taken = award("third", 7)
+    print(f"award of three seats: {fresh} gas at a fresh desk, {used} at a used one, {taken} where somebody sits")
+    assert used < fresh < taken < fresh + 30_000
+
+
 def test_settle_of_sixteen_seats(world: World) -> None:
     """The dearest settle there is: sixteen seats with sixteen answers."""
     ids = crowd(world, 16)
