@@ -1,8 +1,8 @@
 """Which contracts the index follows, and how their logs are read. A new contract of the deployment gets its line in `CONTRACTS`,
 its events a projection (`indexer.projections`) and a reader of the audit (`indexer.replay`). Pure.
 
-A contract that several markets share (`Plans`) speaks of their tasks too: whoever reads its events must ask whether the task, and
-the moment, are the market's own.
+Some contracts serve any market, and anybody can have them say anything of a market of their own. They name the market that they
+speak for in the first indexed parameter of every event; where that is another one, the log is none of ours.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ from symphony_chain.deltas import DELTAS
 from symphony_chain.deploy import CONTRACT_NAMES, Deployment
 from symphony_chain.releases import RELEASES
 from symphony_chain.reputation import REPUTATION
-from symphony_chain.rpc_types import Log
+from symphony_chain.rpc_types import Log, address_topic
 
 Decoder = Callable[[Log], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Name of a contract's artifact, and what makes typed events of its logs (None: they stay raw)."""
+    """Name of a contract's artifact, what makes typed events of its logs (None: they stay raw), whether it serves any market."""
 
     abi: str
     decode: Decoder | None
+    shared: bool = False
 
 
 #: By field of `Deployment`.
 CONTRACTS = {
     "registry": Contract(REGISTRY, events.decode),
-    "plans": Contract(PLANS, events.decode),
-    "pool": Contract(POOL, reward_events.decode),
+    "plans": Contract(PLANS, events.decode, shared=True),
+    "pool": Contract(POOL, reward_events.decode, shared=True),
     "market": Contract(MARKET, events.decode),
     "quorum": Contract(QUORUM, None),
     "reputation": Contract(REPUTATION, ledger_events.decode),
@@ -50,6 +51,7 @@ class Contracts:
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self._at: dict[str, Contract] = {getattr(deployment, name): CONTRACTS[name] for name in CONTRACT_NAMES}
+        self._market = address_topic(deployment.market)
 
     @property
     def addresses(self) -> list[str]:
@@ -60,13 +62,18 @@ class Contracts:
         """Where the contract of an artifact is."""
         return next(address for address, contract in self._at.items() if contract.abi == abi)
 
+    def ours(self, log: Log) -> bool:
+        """Whether a log is of this deployment: of one of its contracts, and of no other market."""
+        contract = self._at.get(log.address)
+        return contract is not None and (not contract.shared or log.topics[1:2] == (self._market,))
+
     def decode(self, log: Log) -> Any:
-        """The typed event of a log, if it is one of the contract at the log's address; else None.
+        """The typed event of a log of ours, if it is one of the contract at the log's address; else None.
 
         Raises:
             InvalidInput: it should be one, but its data is not of that shape.
         """
-        contract = self._at.get(log.address)
+        contract = self._at.get(log.address) if self.ours(log) else None
         if contract is None or contract.decode is None or not log.topics or log.topics[0] not in _topics(contract.abi):
             return None
         return contract.decode(log)

@@ -5,7 +5,7 @@ Believes nothing that the index holds. Knows no SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ def collect(rpc: Rpc, deployment: Deployment, last: int) -> Evidence:
     """
     blocks: dict[int, Block] = {}
     logs: dict[tuple[int, int], Log] = {}
-    addresses = Contracts(deployment).addresses
+    contracts = Contracts(deployment)
     for start, end in _ranges(deployment.block, last):
         for block in rpc.get_blocks(range(start, end + 1)):
             if block is None:
@@ -51,12 +51,12 @@ def collect(rpc: Rpc, deployment: Deployment, last: int) -> Evidence:
                     hint="wait until the node has caught up with the index, then audit again",
                 )
             blocks[block.number] = block
-        for log in rpc.get_logs(from_block=start, to_block=end, address=addresses):
+        for log in filter(contracts.ours, rpc.get_logs(from_block=start, to_block=end, address=contracts.addresses)):
             logs[log.block_number, log.log_index] = log
     ordered = [logs[place] for place in sorted(logs)]
     if any(blocks[log.block_number].hash != log.block_hash for log in ordered):
         raise ChainUnavailable("the chain was reorganised while it was audited", code="chain.moving", hint="audit again")
-    rows, findings = _transactions(rpc, ordered, set(addresses))
+    rows, findings = _transactions(rpc, ordered, contracts.ours)
     return Evidence(blocks, ordered, rows, findings)
 
 
@@ -65,7 +65,7 @@ def _ranges(first: int, last: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + RANGE - 1, last)
 
 
-def _transactions(rpc: Rpc, logs: Sequence[Log], ours: set[str]) -> tuple[list[Row], list[Difference]]:
+def _transactions(rpc: Rpc, logs: Sequence[Log], ours: Callable[[Log], bool]) -> tuple[list[Row], list[Difference]]:
     """Rows of `transactions`; a receipt whose logs are not those that eth_getLogs gave is a finding."""
     hashes = list(dict.fromkeys(log.tx_hash for log in logs))
     given: dict[bytes, list[Log]] = {tx_hash: [] for tx_hash in hashes}
@@ -78,7 +78,7 @@ def _transactions(rpc: Rpc, logs: Sequence[Log], ours: set[str]) -> tuple[list[R
         if raw_tx is None or raw_receipt is None:
             raise ChainUnavailable("the node forgot a transaction of a log", code="chain.moving", hint="audit again")
         tx, receipt = tx_from_json(raw_tx), receipt_from_json(raw_receipt)
-        proven = [log for log in receipt.logs if log.address in ours]
+        proven = [log for log in receipt.logs if ours(log)]
         if proven != given[tx_hash] or receipt.status != 1:
             findings.append(Difference("chain", "0x" + tx_hash.hex(), "receipt", len(given[tx_hash]), len(proven)))
         rows.append(

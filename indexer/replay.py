@@ -31,7 +31,6 @@ from symphony_chain.types import (
     NATIVE,
     ZERO_ADDRESS,
     Bid,
-    Kind,
     Receipt,
     SeatAward,
     SeatResult,
@@ -158,7 +157,7 @@ class Replay:
         self._pool = deployment.pool
         self.registry = RegistryModel()
         # Keeps the tasks' records, as the contract does; what happens to them is decided here, from the events.
-        self.market = MarketModel(self.registry, 0, self._task_id, rules, deployment.pool)
+        self.market = MarketModel(self.registry, 0, self._task_id, rules, deployment.pool, deployment.market)
         self.agents: dict[int, AgentFacts] = {}
         self.pages: dict[bytes, tuple[Place, str]] = {}
         self.tasks: dict[bytes, TaskFacts] = {}
@@ -336,7 +335,7 @@ class Replay:
         self._expect((key, number), f"{said_by}.match", fits, True)
         self._expect((key, number), f"{said_by}.owners", agent.owner in seated, False)
         facts.seats.append(SeatFacts(place, agent_id, wallet, weight, weight))
-        facts.record.seats.append(Seat(agent_id, wallet, weight, task.commit_end_s))
+        facts.record.seats.append(Seat(agent_id, wallet, weight))
         self._enter(place, "bond", task.bond_wei, task.token, task_id=key, seat=number, agent_id=agent_id)
 
     def _committed(self, place: Place, e: ev.AnswerCommitted) -> None:
@@ -365,17 +364,11 @@ class Replay:
         record.seats[e.seat].advance(Tag.REVEALED, e.answer_digest)
 
     def _planned(self, place: Place, e: ev.PlanRevealed) -> None:
-        """`Plans` can be made to say this of anything: it is true right after the market's reveal of the seat, and only there."""
-        facts = self.tasks.get(e.task_id)
-        seat = facts.seats[e.seat] if facts is not None and e.seat < len(facts.seats) else None
-        if facts is None or seat is None or seat.revealed is None or facts.task.kind != Kind.PLAN:
-            return
-        opened, reveal = seat.revealed
-        if (opened.log.block_number, opened.log.log_index + 1) != (place.log.block_number, place.log.log_index):
-            return
-        key = (e.task_id, e.seat)
+        facts = self.tasks[e.task_id]
+        seat, key = facts.seats[e.seat], (e.task_id, e.seat)
+        sealed = seat.revealed[1].evidence_digest if seat.revealed else None
         self._expect(key, "PlanRevealed.agentId", e.agent_id, seat.agent_id)
-        self._expect(key, "PlanRevealed.children", plan_evidence(e.trace_digest, e.children), reveal.evidence_digest)
+        self._expect(key, "PlanRevealed.children", plan_evidence(e.trace_digest, e.children), sealed)
         weights = [weight for child in e.children for weight in self._child_weights(e.task_id, seat, child)]
         weight = min(seat.award_weight, sum(weights) // len(weights)) if weights else seat.award_weight
         self._expect(key, "PlanRevealed.weight", e.weight, weight)

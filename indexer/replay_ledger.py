@@ -113,21 +113,18 @@ class LedgerReplay:
         key = [place.block.number, place.log.log_index]
         self.report(Difference("chain", key, type(event).__name__, repr(event), repr(want)))
 
-    # --- RewardPool: anybody takes its steps, and any market may ask it ---
+    # --- RewardPool: anybody takes its steps ---
 
     def _recorded(self, place: Place, e: re.Recorded) -> None:
-        if e.market == self.deployment.market:
-            receipt = self.receipt_of(e.task_id)
-            self._step(place, e, self.pool.events, lambda call: self.pool.record(call, receipt), e.market)
+        receipt = self.receipt_of(e.task_id)
+        self._step(place, e, self.pool.events, lambda call: self.pool.record(call, receipt), e.market)
 
     def _finalised(self, place: Place, e: re.Finalised) -> None:
-        if e.market == self.deployment.market:
-            self._step(place, e, self.pool.events, lambda call: self.pool.advance(call, e.token, 1), e.market)
+        self._step(place, e, self.pool.events, lambda call: self.pool.advance(call, e.token, 1), e.market)
 
     def _shared(self, place: Place, e: re.Shared) -> None:
-        if e.market == self.deployment.market:
-            receipt = self.receipt_of(e.task_id)
-            self._step(place, e, self.pool.events, lambda call: self.pool.share(call, receipt, e.seat), e.market)
+        receipt = self.receipt_of(e.task_id)
+        self._step(place, e, self.pool.events, lambda call: self.pool.share(call, receipt, e.seat), e.market)
 
     # --- Reputation ---
 

@@ -92,7 +92,7 @@ transactions = Table(
 logs = Table(
     "logs", metadata, _key("block_number"), _key("log_index"), _text("tx_hash"), _int("tx_index"), _text("address"),
     _text("topic0", null=True), _text("topic1", null=True), _text("topic2", null=True), _text("topic3", null=True),
-    _text("data"), Index("logs_topic1", "topic1"), Index("logs_tx", "tx_hash"),
+    _text("data"), Index("logs_topic1", "topic1"), Index("logs_topic2", "topic2"), Index("logs_tx", "tx_hash"),
 )  # fmt: skip
 
 # --- agents ---

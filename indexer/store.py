@@ -44,8 +44,9 @@ from indexer.schema import (
     votes,
 )
 from indexer.store_ledger import LedgerQueries, with_shares
-from indexer.text import word_of
+from indexer.text import hex_of, word_of
 from symphony_chain.errors import NotFound
+from symphony_chain.events import topics
 from symphony_chain.follow import FINALITY_DEPTH
 from symphony_chain.types import State
 
@@ -194,7 +195,7 @@ class Store(LedgerQueries):
             row["bids"] = [_with_fate(bid, row) for bid in row["bids"]]
             recorded = rows_of(c, select(pool_records).where(pool_records.c.task_id == task_id))
             row["pool_record"] = with_shares(c, recorded)[0] if recorded else None
-            row["events"] = _true_events(rows_of(c, ordered(logs, logs.c.topic1 == task_id)))
+            row["events"] = [event_json(log) for log in rows_of(c, ordered(logs, _of_task(task_id)))]
             return row
 
         return self._read(read)
@@ -347,7 +348,7 @@ class Store(LedgerQueries):
         if after is not None:
             query = query.where(tuple_(*place) > tuple_(*after))
         if task_id is not None:
-            query = query.where(logs.c.topic1 == task_id)
+            query = query.where(_of_task(task_id))
         query = query.order_by(*place).limit(check_limit(limit))
 
         def read(c: Connection) -> list[Row]:
@@ -360,19 +361,10 @@ class Store(LedgerQueries):
 COUNTED = (agents, tasks, transactions, blocks)
 
 
-def _true_events(rows: Sequence[Row]) -> list[Row]:
-    """A task's logs, decoded, without what `Plans` was made to say by others than the market: see `projections.plans`."""
-    out: list[Row] = []
-    for event in map(event_json, rows):
-        last = out[-1] if out else None
-        follows = last is not None and last["event"] == "AnswerRevealed" and _place(last, 1) == _place(event)
-        if event["event"] != "PlanRevealed" or follows:
-            out.append(event)
-    return out
-
-
-def _place(event: Row, later: int = 0) -> tuple[int, int]:
-    return event["block_number"], event["log_index"] + later
+def _of_task(task_id: str) -> ColumnElement[bool]:
+    """Logs of a task's story. Its first topic is the task; only `Plans` names the market before it."""
+    plan = hex_of(next(topic for topic, event in topics().items() if event.name == "PlanRevealed"))
+    return or_(logs.c.topic1 == task_id, and_(logs.c.topic0 == plan, logs.c.topic2 == task_id))
 
 
 def _newest_block(connection: Connection) -> Row | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete
 
@@ -147,10 +147,12 @@ class Indexer:
 
     def _take(self, step: BlockBatch) -> None:
         if isinstance(step, Applied):
-            txs = source.transactions_of(self.rpc, step)
+            blocks = (replace(item, logs=tuple(filter(self._contracts.ours, item.logs))) for item in step.blocks)
+            batch = replace(step, blocks=tuple(blocks))
+            txs = source.transactions_of(self.rpc, batch)
             self._write(
                 lambda c: writer.apply_blocks(
-                    c, step, txs, contracts=self._contracts, finality_depth=self.finality_depth
+                    c, batch, txs, contracts=self._contracts, finality_depth=self.finality_depth
                 )
             )
         else:

@@ -88,6 +88,11 @@ def checksum(address: str) -> str:
     return str(to_checksum_address(address))
 
 
+def address_topic(address: str) -> bytes:
+    """An address as an indexed parameter of a log: 32 bytes."""
+    return to_bytes(address).rjust(32, b"\0")
+
+
 def to_bytes(text: str) -> bytes:
     """Bytes of a 0x-prefixed hex string."""
     return bytes.fromhex(text[2:])

@@ -21,13 +21,7 @@ Projection = Callable[[Rows, Any, At], None]
 
 def projections(deployment: Deployment) -> dict[type, Projection]:
     """Event type → what it does to the rows."""
-    return _PROJECTIONS | {
-        ev.TaskSettled: partial(market.on_settled, pool=deployment.pool),
-        # RewardPool
-        reward_events.Recorded: partial(pool.on_recorded, market=deployment.market),
-        reward_events.Finalised: partial(pool.on_finalised, market=deployment.market),
-        reward_events.Shared: partial(pool.on_shared, market=deployment.market),
-    }
+    return _PROJECTIONS | {ev.TaskSettled: partial(market.on_settled, pool=deployment.pool)}
 
 
 _PROJECTIONS: dict[type, Projection] = {
@@ -54,6 +48,10 @@ _PROJECTIONS: dict[type, Projection] = {
     ev.PayClaimed: money.on_claimed,
     # Plans
     ev.PlanRevealed: plans.on_plan_revealed,
+    # RewardPool
+    reward_events.Recorded: pool.on_recorded,
+    reward_events.Finalised: pool.on_finalised,
+    reward_events.Shared: pool.on_shared,
     # Reputation
     ledger_events.FeedbackOpened: reputation.on_opened,
     ledger_events.NewFeedback: reputation.on_feedback,

@@ -9,10 +9,7 @@ from indexer.text import hex_of
 from symphony_chain import reward_events as ev
 
 
-def on_recorded(rows: Rows, event: ev.Recorded, at: At, *, market: str) -> None:
-    """A pool serves any market, and a lying one may say anything under its own key: that is none of ours."""
-    if event.market != market:
-        return
+def on_recorded(rows: Rows, event: ev.Recorded, at: At) -> None:
     rows.put(
         pool_records,
         task_id=hex_of(event.task_id),
@@ -28,10 +25,8 @@ def on_recorded(rows: Rows, event: ev.Recorded, at: At, *, market: str) -> None:
     _owe(rows, event.token, event.amount_wei)
 
 
-def on_finalised(rows: Rows, event: ev.Finalised, at: At, *, market: str) -> None:
+def on_finalised(rows: Rows, event: ev.Finalised, at: At) -> None:
     """Also of epochs without a pot, where others' release begins or ends."""
-    if event.market != market:
-        return
     final = {
         "released_wei": event.released_wei,
         "reserved_wei": event.reserved_wei,
@@ -43,9 +38,7 @@ def on_finalised(rows: Rows, event: ev.Finalised, at: At, *, market: str) -> Non
     rows.put(pool_books, **_book(rows, event.token) | carry)
 
 
-def on_shared(rows: Rows, event: ev.Shared, at: At, *, market: str) -> None:
-    if event.market != market:
-        return
+def on_shared(rows: Rows, event: ev.Shared, at: At) -> None:
     task_id = hex_of(event.task_id)
     epoch = _epoch(rows, event.token, rows.need(pool_records, task_id)["epoch"])
     left = {"left_wei": epoch["left_wei"] - event.amount_wei, "unpaid_wei": epoch["unpaid_wei"] - event.given_wei}

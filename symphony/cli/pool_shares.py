@@ -24,6 +24,7 @@ from symphony_chain.rewards import (
     encode_record,
     encode_share,
 )
+from symphony_chain.rpc_types import address_topic
 
 #: Epochs with changes that one transaction finalises at most.
 ADVANCE = 64
@@ -131,7 +132,7 @@ class PoolShares:
 
     def _paid(self) -> dict[bytes, int]:
         """Task → what the agent's seat got of the pool."""
-        market, agent = bytes.fromhex(self._market[2:]).rjust(32, b"\0"), self._agent_id.to_bytes(32, "big")
+        market, agent = address_topic(self._market), self._agent_id.to_bytes(32, "big")
         logs = self._session.reader.logs(self.address, [topic("Shared", POOL), market, None, agent])
         events = (reward_events.decode(log) for log in logs)
         return {event.task_id: event.amount_wei for event in events if isinstance(event, reward_events.Shared)}

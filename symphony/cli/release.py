@@ -85,9 +85,10 @@ def _releases(
     from symphony.verify.history import topic
     from symphony_chain.ledger_events import ReleasePublished, ReleaseYanked, decode
     from symphony_chain.releases import RELEASES
+    from symphony_chain.rpc_types import address_topic
     from symphony_chain.texts import label
 
-    by = bytes.fromhex(publisher[2:]).rjust(32, b"\0") if publisher else None
+    by = address_topic(publisher) if publisher else None
     of_name, of_kind = keccak(text=name) if name else None, label(kind) if kind else None
     where, logs = session.deployment.releases, session.reader.logs
     yanks = [decode(log) for log in logs(where, [topic("ReleaseYanked", RELEASES), by, of_name])]

@@ -26,6 +26,7 @@ from symphony_chain.events import (
     decode,
 )
 from symphony_chain.rpc import Log
+from symphony_chain.rpc_types import address_topic
 from symphony_chain.types import Kind, SeatAward, State, Task
 
 E = TypeVar("E", covariant=True)
@@ -109,7 +110,7 @@ def load_history(reader: ChainReader, task_id: bytes) -> TaskHistory:
     if not posted:
         raise unknown_task("0x" + task_id.hex())
     reveals = _of(known, AnswerRevealed)
-    plans = _plans(reader, task_id, reveals) if posted[0].event.task.kind == Kind.PLAN else ()
+    plans = _plans(reader, task_id) if posted[0].event.task.kind == Kind.PLAN else ()
     known = sorted([*known, *plans], key=lambda entry: entry.at)
     awarded = _of(known, TaskAwarded)
     closed: list[Entry[TaskSettled] | Entry[TaskCancelled]] = [
@@ -137,14 +138,11 @@ def _entry(log: Log) -> Entry[Event] | None:
     return Entry(event, log) if event is not None and hasattr(event, "task_id") else None
 
 
-def _plans(
-    reader: ChainReader, task_id: bytes, reveals: tuple[Entry[AnswerRevealed], ...]
-) -> tuple[Entry[PlanRevealed], ...]:
-    """What `Plans` said right after the market's reveal of the seat: it can be made to say anything at other times."""
-    places = {Position(r.at.block, r.at.log_index + 1): r.event.seat for r in reveals}
-    logs = reader.logs(reader.deployment.plans, [topic("PlanRevealed", PLANS), task_id])
-    said = _of([entry for entry in map(_entry, logs) if entry is not None], PlanRevealed)
-    return tuple(entry for entry in said if places.get(entry.at) == entry.event.seat)
+def _plans(reader: ChainReader, task_id: bytes) -> tuple[Entry[PlanRevealed], ...]:
+    """What `Plans` said for this market; for others, it can be made to say anything."""
+    where = reader.deployment
+    logs = reader.logs(where.plans, [topic("PlanRevealed", PLANS), address_topic(where.market), task_id])
+    return _of([entry for entry in map(_entry, logs) if entry is not None], PlanRevealed)
 
 
 T = TypeVar("T")

@@ -182,6 +182,10 @@ def test_children_lower_the_weight_of_a_plan(world: World) -> None:
     receipt = verify_task(reader(world), posted.task_id)
     lowered, other = receipt.seats
     assert receipt.ok and lowered.weight < lowered.award_weight and other.weight == other.award_weight
+    # A stranger has had Plans speak of this task too, for a market of its own.
+    where, plans = world.scenario.deployment, load_history(reader(world), posted.task_id).plans
+    said = world.rpc.get_logs(from_block=0, address=where.plans, topics=[None, None, posted.task_id])
+    assert len(said) > len(plans) == 2 and {entry.event.market for entry in plans} == {where.market}
     heavier = with_value("PlanRevealed", PLANS, "weight", lambda weight: int(str(weight)) + 1)
     lied = verify_task(LyingReader(reader(world), heavier), posted.task_id)
     assert "weight of the plan" in {check.name for check in lied.mismatches}

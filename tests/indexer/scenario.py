@@ -495,7 +495,7 @@ class Scenario:
         opening = Opening(0, bytes(32), signing.plan_evidence(trace, []), bytes(32))
         data = market.encode_reveal_plan(liar, plan.task, opening, trace)
         told = [events.decode(log) for log in self.send(self.stranger, self.deployment.plans, data).logs]
-        assert [type(event) for event in told] == [events.PlanRevealed]
+        assert [(type(event), getattr(event, "market", None)) for event in told] == [(events.PlanRevealed, liar)]
 
     def award_by(self, by: LocalAccount, posted: Posted, bids: Sequence[Bid], agents: Sequence[Agent]) -> None:
         self.market(by, market.encode_award(posted.task, bids))

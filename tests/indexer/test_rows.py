@@ -14,23 +14,17 @@ from sqlalchemy import Engine, insert, select
 from indexer.database import migrate, open_engine
 from indexer.digest import digest
 from indexer.errors import Inconsistent
-from indexer.projections import money, pool
-from indexer.projections.at import At
+from indexer.projections import money
 from indexer.rows import Rows, roll_back
 from indexer.schema import (
     balances,
     bids,
     blocks,
     metadata,
-    pool_books,
-    pool_epochs,
-    pool_records,
-    pool_shares,
     seats,
     undo,
     votes,
 )
-from symphony_chain.reward_events import Finalised, Recorded, Shared
 from symphony_chain.types import NATIVE
 
 
@@ -113,23 +107,6 @@ def test_final_blocks_leave_no_undo(tmp_path: Path) -> None:
         kept = connection.execute(select(undo.c.block_number).order_by(undo.c.block_number)).scalars().all()
     engine.dispose()
     assert kept == [5, 6, 7, 8, 9]
-
-
-def test_what_a_lying_market_has_the_pool_say_is_none_of_ours(tmp_path: Path) -> None:
-    """A pool serves any market: whoever brings one may say anything under its key."""
-    ours, liar, at = "0x" + "11" * 20, "0x" + "22" * 20, At(1, 1, 0, "0x01")
-    engine = open_engine(f"sqlite:///{tmp_path / 'rows.db'}")
-    migrate(engine)
-    with engine.begin() as connection:
-        rows = Rows(connection, undo_from=0)
-        rows.begin_block(1)
-        pool.on_recorded(rows, Recorded(liar, NATIVE, bytes(32), 1, 5, True), at, market=ours)
-        pool.on_finalised(rows, Finalised(liar, NATIVE, 1, 5, 5, 5), at, market=ours)
-        pool.on_shared(rows, Shared(liar, bytes(32), 1, NATIVE, 0, 5, 5), at, market=ours)
-        rows.flush()
-        counts = [connection.execute(select(table)).all() for table in (pool_books, pool_epochs, pool_records, pool_shares)]
-    engine.dispose()
-    assert counts == [[], [], [], []]
 
 
 def test_money_may_be_short_within_a_block_but_not_after_it(tmp_path: Path) -> None:

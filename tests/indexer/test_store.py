@@ -19,6 +19,7 @@ from symphony_chain.market import MarketClient
 from symphony_chain.releases import TOOLCHAIN, ReleaseClient
 from symphony_chain.reputation import VERDICT, ReputationClient
 from symphony_chain.rewards import RewardPoolClient
+from symphony_chain.rpc_types import address_topic
 from symphony_chain.skills import DEFAULT_PAGE_ID
 from symphony_chain.types import NATIVE, Kind, State
 from tests.indexer.conftest import database, devnet_world
@@ -187,7 +188,21 @@ def test_children_lower_a_plan(store: Store, world: Scenario) -> None:
     assert lowered["trace_digest"] == other["trace_digest"] is not None
     told = [event["event"] for event in plan["events"] if event["event"] in ("AnswerRevealed", "PlanRevealed")]
     assert told == ["AnswerRevealed", "PlanRevealed"] * 2, "and not what a stranger had Plans say"
-    assert len([event for event in everything(store) if event["event"] == "PlanRevealed"]) == 5
+    stream = store.events_after(task_id=plan["task_id"], limit=200)
+    assert [_place(event) for event in stream] == [_place(event) for event in plan["events"]]
+
+
+def test_what_plans_says_for_other_markets_is_not_here(store: Store, world: Scenario) -> None:
+    logs = world.rpc.get_logs(from_block=0, to_block="latest", address=world.deployment.plans)
+    ours = [log for log in logs if log.topics[1] == address_topic(world.deployment.market)]
+    told = [event for event in everything(store) if event["address"] == world.deployment.plans]
+    assert [_place(event) for event in told] == [(log.block_number, log.log_index) for log in ours]
+    assert {event["args"]["market"] for event in told} == {world.deployment.market}
+    slander = [log for log in logs if log not in ours]
+    assert len(slander) == 3
+    for log in slander:
+        with pytest.raises(NotFound):
+            store.get_tx("0x" + log.tx_hash.hex())
 
 
 def test_the_pool_pays_seats_out_of_earlier_pots(store: Store, world: Scenario) -> None:

@@ -14,7 +14,7 @@ export const TOPICS = Object.fromEntries(
     "AnswerCommitted(bytes32,uint256,uint256,bytes32)",
     "AnswerRevealed(bytes32,uint256,uint256,bytes32,bytes32,bytes32,bytes)",
     "TaskSettled(bytes32,uint8,bytes32,uint256,uint256,uint256,uint256,uint256[])",
-    "PlanRevealed(bytes32,uint256,uint256,uint256,bytes32,bytes32[])",
+    "PlanRevealed(address,bytes32,uint256,uint256,uint256,bytes32,bytes32[])",
     "CapabilitiesDeclared(uint256,bytes32,uint256)",
   ].map((text) => [text.split("(")[0], keccakText(text)]),
 );
@@ -131,7 +131,7 @@ export function factsOf(logs) {
         facts.revealed.push({ log, agentId, seat: Number(words[0]), digest: wordHex(words[1]), evidence: wordHex(words[2]), salt: wordHex(words[3]), answer: bytesAt(log.data, 4) });
         break;
       case "PlanRevealed":
-        facts.plans.push({ log, agentId, seat: Number(words[0]), weight: words[1], trace: words[2], children: arrayAt(words, 3) });
+        facts.plans.push({ log, agentId: BigInt(log.topics[3]), seat: Number(words[0]), weight: words[1], trace: words[2], children: arrayAt(words, 3) });
         break;
       case "TaskSettled":
         facts.settled = settledOf(log);

@@ -44,14 +44,13 @@ export async function verify(node, where, claim, head, texts, shown = {}) {
   const report = new Report();
   const tip = await sameChain(report, node, where, head);
   if (tip === null || !(await contracts(report, node, where, head))) return report.checks;
-  const logs = await node.logs([where.market, where.plans], [null, where.taskId], claim.posted?.number ?? 0, head.number);
-  const own = ofThePlan(logs.filter((log) => lower(log.address) === lower(where.market)), logs, where);
-  const facts = market.factsOf(own);
+  const logs = await storyOf(node, where, claim.posted?.number ?? 0, head.number);
+  const facts = market.factsOf(logs);
   if (!parameters(report, facts, where, claim)) return report.checks;
   const { task } = facts.posted;
   await question(report, task, claim, texts);
   state(report, facts, claim, tip);
-  timeline(report, own, claim);
+  timeline(report, logs, claim);
   bids(report, facts, claim);
   if (facts.seats.length) {
     seats(report, facts, claim);
@@ -67,11 +66,10 @@ export async function verify(node, where, claim, head, texts, shown = {}) {
   return report.checks;
 }
 
-/** `Plans` serves any market and keeps nothing: only what it says right after the market's own reveal counts. */
-function ofThePlan(own, all, where) {
-  const place = (log) => `${log.transactionHash}/${Number(log.logIndex)}`;
-  const reveals = new Set(own.filter((log) => log.topics[0] === TOPICS.AnswerRevealed).map((log) => `${log.transactionHash}/${Number(log.logIndex) + 1}`));
-  const plans = all.filter((log) => lower(log.address) === lower(where.plans) && log.topics[0] === TOPICS.PlanRevealed && reveals.has(place(log)));
+/** The task's logs in chain order: the market's, and what `Plans`, which serves any market, says for this one. */
+async function storyOf(node, where, from, to) {
+  const own = await node.logs([where.market], [null, where.taskId], from, to);
+  const plans = await node.logs([where.plans], [TOPICS.PlanRevealed, wordHex(BigInt(where.market)), where.taskId], from, to);
   return [...own, ...plans].sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
 }
 
@@ -131,11 +129,12 @@ function state(report, facts, claim, tip) {
   report.same("State", [["state", market.stateAt(facts.posted.task, facts, Number(tip.timestamp)), claim.state]], `${claim.state} at block ${Number(tip.number)}`);
 }
 
-/** Every log of the task, but for what a stranger made `Plans` say of it. */
+/** Every log of the task. What others say of it (feedback, anchors) decides nothing, and is not checked. */
 function timeline(report, logs, claim) {
-  const rows = [["number of events", logs.length, claim.timeline.length]];
+  const shown = claim.timeline.filter((event) => event.name in TOPICS);
+  const rows = [["number of events", logs.length, shown.length]];
   logs.forEach((log, i) => {
-    const page = claim.timeline[i] ?? {};
+    const page = shown[i] ?? {};
     rows.push([`event ${i}`, market.eventName(log), page.name], [`event ${i}, transaction`, log.transactionHash, page.tx_hash], [`event ${i}, block`, log.blockHash, page.block?.hash]);
   });
   report.same("Timeline", rows, `${plural(logs.length, "event")}, none left out`);

@@ -196,6 +196,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('block_number', 'log_index')
     )
     op.create_index('logs_topic1', 'logs', ['topic1'], unique=False)
+    op.create_index('logs_topic2', 'logs', ['topic2'], unique=False)
     op.create_index('logs_tx', 'logs', ['tx_hash'], unique=False)
     op.create_table('meta',
     sa.Column('key', sa.String(length=64), autoincrement=False, nullable=False),
@@ -491,6 +492,7 @@ def downgrade() -> None:
     op.drop_table('payouts')
     op.drop_table('meta')
     op.drop_index('logs_tx', table_name='logs')
+    op.drop_index('logs_topic2', table_name='logs')
     op.drop_index('logs_topic1', table_name='logs')
     op.drop_table('logs')
     op.drop_index(op.f('ix_feedback_responses_agent_id'), table_name='feedback_responses')
