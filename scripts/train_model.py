@@ -17,6 +17,7 @@ from pathlib import Path
 
 from agent_runtime.model.architecture import ModelShape
 from agent_runtime.model.families.base import BAN_LIST, question_hash
+from agent_runtime.model.families.templates import OPTIONS_MARK
 
 TRAINED = ("steps", "tokens", "elapsed_s", "examples", "rejected_as_public")
 MODEL_FOLDER = Path(__file__).resolve().parents[1] / "agent_runtime" / "model"
@@ -78,17 +79,21 @@ def export(args: argparse.Namespace) -> None:
 
 
 def ban(args: argparse.Namespace) -> None:
-    """Hashes every question of a folder of BIG-Bench-Hard files into the committed ban list."""
-    digests = set()
+    """Hashes every question of a folder of BIG-Bench-Hard files, with its options and without, into the committed ban
+    list.
+    """
+    digests, questions = set(), set()
     for path in sorted(args.bbh.glob("*.json")):
-        digests |= {question_hash(item["input"]) for item in json.loads(path.read_text("utf-8"))["examples"]}
+        for item in json.loads(path.read_text("utf-8"))["examples"]:
+            questions.add(question_hash(item["input"]))
+            digests |= {question_hash(item["input"]), question_hash(item["input"].partition(OPTIONS_MARK)[0])}
     if not digests:
         raise SystemExit(
             f"no questions under {args.bbh}: name the folder that holds boolean_expressions.json and its kin"
         )
     text = "".join(f"{digest}\n" for digest in sorted(digests))
     (MODEL_FOLDER / BAN_LIST).write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-    print(f"{len(digests)} questions banned")
+    print(f"{len(questions)} questions banned, {len(digests)} hashes")
 
 
 def main() -> None:

@@ -1,5 +1,5 @@
-"""Reads files of tasks: BIG-Bench-Hard JSON as published, and our JSONL, whose lines are whole tasks or seeds
-for the generators.
+"""Reads files of tasks: BIG-Bench-Hard JSON and GSM8K JSONL as published, and our JSONL, whose lines are whole tasks or
+seeds for the generators.
 
 Two forms of a JSONL line:
 
@@ -24,7 +24,8 @@ from agent_runtime.model.families.base import BOOLEAN, INTEGER, WORDS, YES_NO
 from symphony_chain.errors import InvalidInput, NotFound
 from symphony_chain.spec import canonical
 
-_OPTION = re.compile(r"^\(([A-Z])\)", re.MULTILINE)
+_OPTION = re.compile(r"^\(([A-Z])\) *(.*?) *$", re.MULTILINE)
+_DASHED = re.compile(r"^- *(.*?) *$", re.MULTILINE)
 _SEED_KEYS = {"family", "level", "seed"}
 _ITEM_KEYS = {"id", "family", "level", "prompt", "answer", "answer_format"}
 
@@ -53,16 +54,59 @@ def load_tasks(path: Path) -> list[TaskItem]:
     Raises:
         NotFound: there is no such file. MalformedTasks: it is neither BIG-Bench-Hard JSON nor our JSONL.
     """
-    try:
-        text = path.read_text("utf-8")
-    except (FileNotFoundError, IsADirectoryError):
-        raise NotFound(f"there is no task file at {path}", hint="check the path", path=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise MalformedTasks(f"{path} is not UTF-8 text: {error}", hint="save it as UTF-8") from error
+    text = _read_text(path)
     document = _whole_document(text)
     items = _from_lines(path, text) if document is None else _from_bbh(path, document)
     if not items:
         raise MalformedTasks(f"{path} holds no task", hint="put at least one task into it")
+    return items
+
+
+def load_bbh(path: Path) -> list[TaskItem]:
+    """The tasks of one BIG-Bench-Hard file as published, or of all such files in a folder, in order of their names. A
+    multiple-choice answer is the letter of its option.
+
+    Raises:
+        NotFound: there is no such file, or no JSON file in the folder. MalformedTasks: a file is something else.
+    """
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise NotFound(
+            f"there is no JSON file in {path}", hint="name the folder that holds navigate.json and its kin"
+        )
+    items: list[TaskItem] = []
+    for file in files:
+        document = _whole_document(_read_text(file))
+        if document is None:
+            raise MalformedTasks(
+                f"{file} is not a BIG-Bench-Hard file", hint="use the JSON file as published"
+            )
+        items += _from_bbh(file, document)
+    return items
+
+
+def load_gsm8k(path: Path) -> list[TaskItem]:
+    """The tasks of a GSM8K JSONL file as published: ``question``, and ``answer`` that ends in ``#### 1,234``.
+
+    Raises:
+        NotFound: there is no such file. MalformedTasks: a line is something else; the message names it.
+    """
+    items = []
+    for number, line in enumerate(_read_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        place = f"{path}, line {number}"
+        entry = _json_object(place, line)
+        question, worked = entry.get("question"), entry.get("answer")
+        if not isinstance(question, str) or not isinstance(worked, str) or "####" not in worked:
+            raise MalformedTasks(
+                f"{place}: no `question`, or no `answer` that ends in `#### number`",
+                hint="use the file as published",
+            )
+        answer = _canonical_answer(place, worked.rsplit("####", 1)[1].replace(",", ""), INTEGER)
+        items.append(TaskItem(f"gsm8k-{number}", "gsm8k", None, question, answer, dict(INTEGER)))
+    if not items:
+        raise MalformedTasks(f"{path} holds no task", hint="use the file as published")
     return items
 
 
@@ -72,6 +116,25 @@ def held_out_task(family: str, level: int, seed: int) -> TaskItem:
     return TaskItem(
         f"{family}-L{level}-{seed}", family, level, example.prompt, example.answer, example.answer_format
     )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise NotFound(f"there is no task file at {path}", hint="check the path", path=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise MalformedTasks(f"{path} is not UTF-8 text: {error}", hint="save it as UTF-8") from error
+
+
+def _json_object(place: str, line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError as error:
+        raise MalformedTasks(f"{place}: not JSON: {error}", hint="write one JSON object per line") from error
+    if not isinstance(entry, dict):
+        raise MalformedTasks(f"{place}: not a JSON object", hint="write one JSON object per line")
+    return entry
 
 
 def _whole_document(text: str) -> dict[str, Any] | None:
@@ -101,25 +164,31 @@ def _from_bbh(path: Path, document: dict[str, Any]) -> list[TaskItem]:
     targets = [example["target"].strip() for example in examples]
     items = []
     for number, (example, target) in enumerate(zip(examples, targets, strict=True), 1):
-        answer_format = _infer_format(family, example["input"], target, targets)
+        target, answer_format = _infer_format(family, example["input"], target, targets)
         answer = _canonical_answer(f"{path}: example {number}", target, answer_format)
         items.append(TaskItem(f"{family}-{number}", family, None, example["input"], answer, answer_format))
     return items
 
 
-def _infer_format(family: str, prompt: str, target: str, targets: list[str]) -> dict[str, Any]:
-    """The answer format that a whole file's targets fit; option labels are those of the single question."""
+def _infer_format(family: str, prompt: str, target: str, targets: list[str]) -> tuple[str, dict[str, Any]]:
+    """The answer to a question and its format: option labels are the single question's own, other formats those that the
+    whole file's targets fit. A target that says an option instead of its letter becomes the letter.
+    """
+    lettered = {text: letter for letter, text in _OPTION.findall(prompt)}
+    if re.fullmatch(r"\([A-Z]\)", target) or target in lettered:
+        letter = lettered.get(target, target.strip("()"))
+        return letter, {"type": "choice", "labels": sorted({*lettered.values(), letter})}
     lowered = {text.lower() for text in targets}
-    if re.fullmatch(r"\([A-Z]\)", target):
-        labels = set(_OPTION.findall(prompt)) | {target.strip("()")}
-        return {"type": "choice", "labels": sorted(labels)}
+    dashed = [text.upper() for text in _DASHED.findall(prompt)]
     if lowered <= {"true", "false"}:
-        return dict(BOOLEAN)
+        return target, dict(BOOLEAN)
     if lowered <= {"yes", "no"}:
-        return {"type": "choice", "labels": list(YES_NO["labels"])}
+        return target, {"type": "choice", "labels": list(YES_NO["labels"])}
+    if target.upper() in dashed:
+        return target, {"type": "choice", "labels": dashed}
     if all(re.fullmatch(r"-?(0|[1-9]\d*)", text) for text in targets):
-        return dict(INTEGER)
-    return dict(WORDS) if family == "word_sorting" else {"type": "text"}
+        return target, dict(INTEGER)
+    return target, dict(WORDS) if family == "word_sorting" else {"type": "text"}
 
 
 def _from_lines(path: Path, text: str) -> list[TaskItem]:
@@ -131,12 +200,7 @@ def _from_lines(path: Path, text: str) -> list[TaskItem]:
 
 
 def _from_line(place: str, number: int, line: str) -> TaskItem:
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise MalformedTasks(f"{place}: not JSON: {error}", hint="write one JSON object per line") from error
-    if not isinstance(entry, dict):
-        raise MalformedTasks(f"{place}: not a JSON object", hint="write one JSON object per line")
+    entry = _json_object(place, line)
     unknown = sorted(set(entry) - (_SEED_KEYS if "seed" in entry else _ITEM_KEYS))
     if unknown:
         raise MalformedTasks(

@@ -9,12 +9,15 @@ from agent_runtime.model.families import (
     date_understanding,
     dyck_languages,
     logical_deduction,
+    multi_hop_lookup,
     multistep_arithmetic_two,
     navigate,
     object_counting,
     penguins_in_a_table,
+    plan,
     reasoning_about_colored_objects,
     temporal_sequences,
+    text2sql,
     tracking_shuffled_objects,
     web_of_lies,
     word_sorting,
@@ -45,6 +48,9 @@ FAMILIES: dict[str, Family] = SHIPPED | {
         *logical_deduction.FAMILY_BY_SIZE.values(),
         reasoning_about_colored_objects.FAMILY,
         penguins_in_a_table.FAMILY,
+        text2sql.FAMILY,
+        multi_hop_lookup.FAMILY,
+        plan.FAMILY,
     )
 }
 DRILLS: dict[str, Family] = {copying.DRILL.name: copying.DRILL}

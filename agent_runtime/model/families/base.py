@@ -17,6 +17,8 @@ from importlib import resources
 from random import Random
 from typing import Any
 
+from agent_runtime.model.families.rewording import plain, reworded
+from agent_runtime.model.families.templates import OPTIONS_MARK
 from symphony_chain.errors import InvalidInput
 
 LEVELS = (1, 2, 3, 4, 5)
@@ -57,8 +59,10 @@ class Example:
 @dataclass(frozen=True, slots=True)
 class Family:
     """A named family: ``draw`` makes a question of a level, ``solver`` finds the answer from the question's text
-    alone, and ``work`` writes the worked answer to any such text, a public one too; ``verifier`` judges where
-    more than one answer is right.
+    alone, and ``work`` writes the worked answer to any such text, a public one too.
+
+    ``verifier`` judges where more than one answer is right. ``renewed`` draws for the next training run where ``draw``
+    is kept as the shipped weights and their tokenizer saw it.
     """
 
     name: str
@@ -67,14 +71,23 @@ class Family:
     solver: Callable[[str], str]
     work: Callable[[str], Drawn] | None = None
     verifier: Callable[[str, str], bool] | None = None
+    renewed: Callable[[Random, int], Drawn] | None = None
 
     def generate(
-        self, rng: Random, level: int, *, held_out: bool | None = None, rejected: Counter[str] | None = None
+        self,
+        rng: Random,
+        level: int,
+        *,
+        held_out: bool | None = None,
+        rejected: Counter[str] | None = None,
+        reword: float | None = None,
     ) -> Example:
         """A question that is in no public test file, in the asked half of the split (None: either half).
 
         Args:
             rejected: counts, per family, the questions thrown away because a public test file holds them.
+            reword: the share of questions put into other words, drawn and worked as the next training run wants them;
+                None: as the shipped weights saw them.
         Raises:
             InvalidInput: the level is not 1 to 5.
         """
@@ -82,34 +95,49 @@ class Family:
             raise InvalidInput(
                 f"level {level} of family {self.name} does not exist", hint="use a level from 1 to 5"
             )
+        draw = self.draw if reword is None or self.renewed is None else self.renewed
         while True:
-            drawn = self.draw(rng, level)
+            drawn = draw(rng, level)
             digest = question_hash(drawn.prompt)
             if held_out is not None and is_held_out(digest) != held_out:
                 continue
-            if digest in banned_hashes():
+            if is_public(drawn.prompt):
                 if rejected is not None:
                     rejected[self.name] += 1
                 continue
+            prompt = drawn.prompt
+            if reword is not None and rng.random() < reword:
+                prompt = reworded(rng, prompt)
             return Example(
                 self.name,
                 level,
-                drawn.prompt,
+                prompt,
                 drawn.reasoning,
                 drawn.answer,
                 dict(self.answer_format if drawn.answer_format is None else drawn.answer_format),
             )
 
     def verify(self, prompt: str, answer: str) -> bool:
-        """Whether a canonical answer is right, by solving the question's text again."""
+        """Whether a canonical answer is right, by solving the question's text again, in other words or not.
+
+        Raises:
+            ValueError: the text is no question of this family.
+        """
+        question = plain(prompt)
         if self.verifier is not None:
-            return self.verifier(prompt, answer)
-        return self.solver(prompt) == answer
+            return self.verifier(question, answer)
+        return self.solver(question) == answer
 
 
 def question_hash(prompt: str) -> str:
     """First 8 bytes, as hex, of the sha-256 of the question with case folded and white space collapsed."""
     return hashlib.sha256(" ".join(prompt.casefold().split()).encode()).hexdigest()[:16]
+
+
+def is_public(prompt: str) -> bool:
+    """Whether a public test file holds the question, or the same question with other options."""
+    stem = prompt.partition(OPTIONS_MARK)[0]
+    return not banned_hashes().isdisjoint((question_hash(prompt), question_hash(stem)))
 
 
 def is_held_out(digest: str) -> bool:

@@ -32,12 +32,18 @@ def draw(rng: Random, level: int) -> Drawn:
             3, target // 3
         ):
             break
-    tokens = [{"True": "T", "False": "F"}.get(word, word) for word in text.split()]
+    return work(f"{text} is")
+
+
+def work(prompt: str) -> Drawn:
+    """The worked answer of an expression's text."""
+    words = prompt.removesuffix("is").split()
+    tokens = [{"True": "T", "False": "F"}.get(word, word) for word in words]
     lines = [" ".join(tokens)]
     while len(tokens) > 1:
         tokens = _step(tokens)
         lines.append(" ".join(tokens))
-    return Drawn(f"{text} is", " " + " = ".join(lines), "true" if tokens[0] == "T" else "false")
+    return Drawn(prompt, " " + " = ".join(lines), "true" if tokens[0] == "T" else "false")
 
 
 def _chain(rng: Random, depth: int, operands: int) -> str:
@@ -130,4 +136,4 @@ def _parse_not(words: list[str], at: int) -> tuple[bool, int]:
     return {"True": True, "False": False}[words[at]], at + 1
 
 
-FAMILY = Family(NAME, BOOLEAN, draw, solve)
+FAMILY = Family(NAME, BOOLEAN, draw, solve, work)

@@ -1,9 +1,13 @@
-"""Dyck languages: close the brackets that are still open. Worked with every symbol in order and the whole
-stack behind it.
+"""Dyck languages: close the brackets that are still open.
+
+Worked with every symbol in order and a letter for its depth (a pair of brackets has the same one), then the last
+opening bracket of every depth that is still open, from the innermost out: `` < a { b ( c ) c`` then `` b { a <``. Two tokens a
+symbol, whatever the depth: the public file nests 26 deep and is 99 symbols long.
 """
 
 from __future__ import annotations
 
+import string
 from random import Random
 
 from agent_runtime.model.families.base import Drawn, Family
@@ -12,6 +16,9 @@ NAME = "dyck_languages"
 OPENING = "Complete the rest of the sequence, making sure that the parentheses are closed properly. Input: "
 CLOSER = {"(": ")", "[": "]", "{": "}", "<": ">"}
 LENGTHS = {1: [(2, 8)], 2: [(5, 16)], 3: [(2, 12), (4, 30), (10, 64)], 4: [(36, 60)], 5: [(56, 90)]}
+#: Shortest, longest, and how strongly the lengths between lean to the short side.
+RENEWED_LENGTHS = {1: (2, 8, 1.0), 2: (5, 16, 1.0), 3: (2, 99, 1.15), 4: (40, 75, 1.0), 5: (75, 120, 1.0)}
+DEPTHS = string.ascii_lowercase
 MAX_STACK_SYMBOLS = 640  # sum of all stacks written out: keeps a worked answer inside the model's context
 
 
@@ -23,13 +30,61 @@ def draw(rng: Random, level: int) -> Drawn:
         stacks = _stacks(symbols)
         if stacks[-1] and len(symbols) <= high + 4 and sum(map(len, stacks)) <= MAX_STACK_SYMBOLS:
             break
+    return _by_stacks(OPENING + " ".join(symbols), symbols)
+
+
+def draw_like_public(rng: Random, level: int) -> Drawn:
+    """Lengths, depths and numbers of open brackets as in the public file (level 3), shorter and longer."""
+    low, high, skew = RENEWED_LENGTHS[level]
+    length = round(low * (high / low) ** (rng.random() ** skew))
+    still_open = min(length, rng.choice([1, 1, 1, 2, 2, 2, 2, 3, 3, 3]))
+    up = rng.uniform(0.45, 0.75)
+    stack: list[str] = []
+    symbols: list[str] = []
+    while (remaining := length - len(symbols)) > 0 or len(stack) != still_open:
+        excess = len(stack) - still_open
+        closes = stack and rng.random() > up
+        if excess > 0 and (excess >= remaining or len(stack) == len(DEPTHS)):
+            closes = True
+        elif excess < 0 and -excess >= remaining:
+            closes = False
+        if closes:
+            symbols.append(CLOSER[stack.pop()])
+        else:
+            stack.append(rng.choice(list(CLOSER)))
+            symbols.append(stack[-1])
+    return work(OPENING + " ".join(symbols))
+
+
+def work(prompt: str) -> Drawn:
+    """The worked answer of a question's text.
+
+    Raises:
+        ValueError: it nests deeper than there are letters.
+    """
+    stack: list[str] = []
+    steps = []
+    for symbol in prompt.rsplit("Input:", 1)[1].split():
+        if symbol in CLOSER:
+            stack.append(symbol)
+        if len(stack) > len(DEPTHS):
+            raise ValueError(f"deeper than {len(DEPTHS)}")
+        steps.append(f" {symbol} {DEPTHS[len(stack) - 1]}")
+        if symbol not in CLOSER:
+            stack.pop()
+    still_open = [f" {DEPTHS[at]} {stack[at]}" for at in reversed(range(len(stack)))]
+    answer = " ".join(CLOSER[symbol] for symbol in reversed(stack))
+    return Drawn(prompt, "".join(steps) + "\n" + "".join(still_open), answer)
+
+
+def _by_stacks(prompt: str, symbols: list[str]) -> Drawn:
+    """The working that the shipped weights learned: the whole stack behind every symbol."""
+    stacks = _stacks(symbols)
     steps = [
         f" {symbol} :" + "".join(f" {s}" for s in stack)
         for symbol, stack in zip(symbols, stacks, strict=True)
     ]
-    return Drawn(
-        OPENING + " ".join(symbols), "\n".join(steps), " ".join(CLOSER[s] for s in reversed(stacks[-1]))
-    )
+    return Drawn(prompt, "\n".join(steps), " ".join(CLOSER[s] for s in reversed(stacks[-1])))
 
 
 def _walk(rng: Random, length: int) -> list[str]:
@@ -58,7 +113,7 @@ def _stacks(symbols: list[str]) -> list[list[str]]:
 
 def solve(prompt: str) -> str:
     """The closing symbols by deleting matched pairs until none is left."""
-    text = prompt.rsplit("Input: ", 1)[1].replace(" ", "")
+    text = prompt.rsplit("Input:", 1)[1].replace(" ", "")
     before = ""
     while before != text:
         before = text
@@ -67,4 +122,4 @@ def solve(prompt: str) -> str:
     return " ".join(CLOSER[s] for s in reversed(text))
 
 
-FAMILY = Family(NAME, {"type": "text"}, draw, solve)
+FAMILY = Family(NAME, {"type": "text"}, draw, solve, work, renewed=draw_like_public)

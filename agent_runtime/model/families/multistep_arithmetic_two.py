@@ -21,14 +21,31 @@ def draw(rng: Random, level: int) -> Drawn:
     terms = TERMS[level]
     (left, left_ops), (right, right_ops) = _bracket(rng, terms), _bracket(rng, terms)
     operator = rng.choice("+-*")
+    return work(f"({_show(left, left_ops)} {operator} {_show(right, right_ops)}) =")
+
+
+def work(prompt: str) -> Drawn:
+    """The worked answer of an expression's text.
+
+    Raises:
+        ValueError: it is not two brackets of numbers joined by one operator.
+    """
+    match = re.fullmatch(r"\(\(([^()]*)\) ([-+*]) \(([^()]*)\)\) =", prompt.strip())
+    if match is None:
+        raise ValueError("not two brackets joined by one operator")
+    (left, left_ops), operator, (right, right_ops) = _read(match[1]), match[2], _read(match[3])
     left_work, a = _work(left, left_ops)
     right_work, b = _work(right, right_ops)
     if operator == "*":
         final, value = multiply(a, b), a * b
     else:
         final, value = (add(a, b), a + b) if operator == "+" else (add(a, -b), a - b)
-    prompt = f"({_show(left, left_ops)} {operator} {_show(right, right_ops)}) ="
     return Drawn(prompt, f"{left_work}\n{right_work}\n {a} {operator} {b}: {final}", str(value))
+
+
+def _read(bracket: str) -> tuple[list[int], list[str]]:
+    words = bracket.split()
+    return [int(word) for word in words[::2]], words[1::2]
 
 
 def _bracket(rng: Random, terms: int) -> tuple[list[int], list[str]]:
@@ -104,4 +121,4 @@ def _parse_atom(tokens: list[str], at: int) -> tuple[int, int]:
     return int(tokens[at]), at + 1
 
 
-FAMILY = Family(NAME, INTEGER, draw, solve)
+FAMILY = Family(NAME, INTEGER, draw, solve, work)

@@ -15,10 +15,13 @@ from agent_runtime.model.families.base import YES_NO, Drawn, Family
 NAME = "navigate"
 LENGTHS = {1: (2, 4), 2: (3, 6), 3: (2, 10), 4: (10, 13), 5: (14, 17)}
 OPENING = "If you follow these instructions, do you return to the starting point? "
+FACING = "Always face forward. "
 CLOSING = "\nOptions:\n- Yes\n- No"
 SIDEWAYS = {"left": (-1, 0), "right": (1, 0), "forward": (0, 1), "backward": (0, -1)}
 HEADINGS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 TURNS = {"left": 3, "right": 1, "around": 2}
+
+_INSTRUCTION = re.compile(r"Turn (\w+)\.|Take (\d+) steps?(?: (\w+))?\.")
 
 Instruction = tuple[int, str]  # (steps, direction): direction "" is straight ahead; steps 0 is a turn
 
@@ -37,11 +40,19 @@ def draw(rng: Random, level: int) -> Drawn:
             walk = _closed(rng, walk, facing)
         if not low <= len(walk) <= high:
             continue
-        texts, steps, x, y, _ = _follow(walk, facing)
+        texts, _, x, y, _ = _follow(walk, facing)
         if (x == y == 0) == returns:
             break
-    prompt = OPENING + ("Always face forward. " if facing else "") + " ".join(texts) + CLOSING
-    return Drawn(prompt, " 0 0," + ",".join(steps), "YES" if returns else "NO")
+    return work(OPENING + (FACING if facing else "") + " ".join(texts) + CLOSING)
+
+
+def work(prompt: str) -> Drawn:
+    """The worked answer of a question's text."""
+    walk: list[Instruction] = []
+    for turn, steps, direction in _INSTRUCTION.findall(prompt):
+        walk.append((0, turn) if turn else (int(steps), direction))
+    _, done, x, y, _ = _follow(walk, FACING in prompt)
+    return Drawn(prompt, " 0 0," + ",".join(done), "YES" if x == y == 0 else "NO")
 
 
 def _random_instruction(rng: Random, facing: bool) -> Instruction:
@@ -101,7 +112,7 @@ def solve(prompt: str) -> str:
     """Walks the text with complex numbers, independent of the generator's tables."""
     position, heading = 0j, 1j
     relative = {"left": 1j, "right": -1j, "around": -1, "backward": -1, "forward": 1, "": 1}
-    for turn, steps, direction in re.findall(r"Turn (\w+)\.|Take (\d+) steps?(?: (\w+))?\.", prompt):
+    for turn, steps, direction in _INSTRUCTION.findall(prompt):
         if turn:
             heading *= relative[turn]
         else:
@@ -109,4 +120,4 @@ def solve(prompt: str) -> str:
     return "YES" if position == 0 else "NO"
 
 
-FAMILY = Family(NAME, YES_NO, draw, solve)
+FAMILY = Family(NAME, YES_NO, draw, solve, work)

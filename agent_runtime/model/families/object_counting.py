@@ -24,42 +24,54 @@ def draw(rng: Random, level: int) -> Drawn:
         _objects(rng, size) if asked == "objects" else _mixed(rng, asked, size, rng.choice(STRANGERS[level]))
     )
     rng.shuffle(items)
-    phrases, steps, total = [], [], 0
-    for noun, counts in items:
-        count = 1 if rng.random() < 0.72 else rng.randint(2, 5)
-        phrases.append(counted(noun, count))
-        total += count if counts else 0
-        steps.append(f" {phrases[-1]} {'y' if counts else 'n'} {total}")
+    phrases = [counted(noun, 1 if rng.random() < 0.72 else rng.randint(2, 5)) for noun in items]
     listed = f"{', '.join(phrases[:-1])}, and {phrases[-1]}"
-    return Drawn(f"I have {listed}. How many {asked} do I have?", ",".join(steps), str(total))
+    return work(f"I have {listed}. How many {asked} do I have?")
 
 
-def _objects(rng: Random, size: int) -> list[tuple[str, bool]]:
+def work(prompt: str) -> Drawn:
+    """The worked answer of a question's text."""
+    steps, total = [], 0
+    for phrase, count, counts in _parse(prompt):
+        total += count if counts else 0
+        steps.append(f" {phrase} {'y' if counts else 'n'} {total}")
+    return Drawn(prompt, ",".join(steps), str(total))
+
+
+def _objects(rng: Random, size: int) -> list[str]:
     pool = set(CLASSES["objects"])
     if size > 14 or rng.random() < 0.5:
         pool |= set(rng.choice(list(CLASSES.values())))
-    return [(noun, True) for noun in rng.sample(sorted(pool), size)]
+    return rng.sample(sorted(pool), size)
 
 
-def _mixed(rng: Random, asked: str, size: int, strangers: int) -> list[tuple[str, bool]]:
+def _mixed(rng: Random, asked: str, size: int, strangers: int) -> list[str]:
     strangers = min(strangers, size - 1)
     other = rng.choice([name for name in CLASSES if name != asked])
     own = rng.sample(CLASSES[asked], size - strangers)
-    return [(noun, True) for noun in own] + [(noun, False) for noun in rng.sample(CLASSES[other], strangers)]
+    return own + rng.sample(CLASSES[other], strangers)
 
 
-def solve(prompt: str) -> str:
-    """The total by parsing the list again and looking every noun up."""
+def _parse(prompt: str) -> list[tuple[str, int, bool]]:
+    """Each item's phrase, its number, and whether it is one of what is asked for.
+
+    Raises:
+        ValueError: the text is not such a question, or a noun is of no class.
+    """
     match = re.fullmatch(r"I have (.*)\. How many (.*) do I have\?", prompt)
     if match is None:
         raise ValueError("not a counting question")
-    total = 0
+    items = []
     for phrase in re.split(r", and |, | and ", match[1]):
         first = phrase.split(" ", 1)[0]
         count = NUMERALS.index(first) if first in NUMERALS else 1
-        if match[2] == "objects" or singular_of(phrase) in CLASSES[match[2]]:
-            total += count
-    return str(total)
+        items.append((phrase, count, match[2] == "objects" or singular_of(phrase) in CLASSES[match[2]]))
+    return items
 
 
-FAMILY = Family(NAME, INTEGER, draw, solve)
+def solve(prompt: str) -> str:
+    """The total over the items that count."""
+    return str(sum(count for _, count, counts in _parse(prompt) if counts))
+
+
+FAMILY = Family(NAME, INTEGER, draw, solve, work)

@@ -18,6 +18,7 @@ from agent_runtime.model.families.templates import (
     first_reading,
     letter_of,
     scan,
+    shuffled_options,
     with_options,
 )
 from agent_runtime.model.families.words import distinct, person
@@ -93,7 +94,8 @@ def draw(rng: Random, level: int) -> Drawn:
                 and len(_rows(tables, first_reading(QUESTIONS, question)[1]["kinds"])) > 9
             ):
                 continue  # longer than a model's context
-            drawn = work(with_options(tables.text + question, options))
+            text = with_options(tables.text + question, options)
+            drawn = work(shuffled_options(rng, text) if rng.random() < 0.3 else text)
         except ValueError:  # nobody or more than one, an uneven average, a name that no row has
             continue
         return drawn

@@ -20,6 +20,7 @@ from agent_runtime.model.families.templates import (
     first_reading,
     letter_of,
     scan,
+    shuffled_options,
     split_enumeration,
     split_options,
     with_options,
@@ -99,7 +100,8 @@ def draw(rng: Random, level: int) -> Drawn:
         text = HEAP.fill(
             surface=surface, see=rng.choice([there, "I see", "you see"]), listed=listed, question=question
         )
-    return work(with_options(text, options))
+    asked = with_options(text, options)
+    return work(shuffled_options(rng, asked) if rng.random() < 0.3 else asked)
 
 
 def _thing(rng: Random) -> str:

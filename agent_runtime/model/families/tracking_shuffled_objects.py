@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from agent_runtime.model.families.base import Drawn, Family
+from agent_runtime.model.families.templates import letter_of, scan, shuffled_options, split_options
 from agent_runtime.model.families.words import SEVEN_PEOPLE, distinct, person, title
 
 LETTERS = "ABCDEFG"
@@ -108,6 +109,12 @@ def draw(rng: Random, level: int, people: int) -> Drawn:
     return Drawn(prompt, "\n".join(lines), label)
 
 
+def draw_any_order(rng: Random, level: int, people: int) -> Drawn:
+    """The same stories; at every level half of them with shuffled options, so that no answer leans on their order."""
+    prompt = draw(rng, level, people).prompt
+    return work(shuffled_options(rng, prompt) if rng.random() < 0.5 else prompt)
+
+
 def _and(parts: list[str] | tuple[str, ...]) -> str:
     return f"{', '.join(parts[:-1])}, and {parts[-1]}"
 
@@ -116,23 +123,63 @@ def _table(holds: dict[str, int]) -> str:
     return "".join(f" {name} {LETTERS[at]}" for name, at in holds.items())
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A story as its text tells it: each one's first object as the options name it, the swaps, who is asked for."""
+
+    first: dict[str, str]
+    swaps: list[tuple[str, str]]
+    asked: str
+    options: list[str]
+
+
+def parse(prompt: str) -> Told:
+    """The story of a question's text.
+
+    Raises:
+        ValueError: the text is not such a question.
+    """
+    story, options = split_options(prompt)
+    starts = re.split(r"\.\s", story.split(": ", 1)[1], maxsplit=1)[0]
+    first: dict[str, str] = {}
+    for clause in re.split(r", and (?=[A-Z]\w+ (?:gets|is|has) )|, (?=[A-Z]\w+ (?:gets|is|has) )", starts):
+        match = re.fullmatch(r"(\w+) (?:gets|is dancing with|has an?|is playing) (.*)", clause)
+        if match is None:
+            raise ValueError(f"{clause!r} says of nobody what they hold")
+        first[match[1]] = match[2]
+    swaps = re.findall(
+        r"(\w+) and (\w+) (?:swap|switch|trade) (?:books|partners|balls|their gifts|positions)\.", story
+    )
+    asked = re.findall(r"At the end of the \w+, (\w+) ", story)
+    if not asked:
+        raise ValueError("nobody is asked for")
+    return Told(first, swaps, asked[-1], options)
+
+
+def work(prompt: str) -> Drawn:
+    """The worked answer of a question's text; its last line reads the options up to the object. (``draw`` still
+    writes the label alone there, as the shipped weights and their tokenizer learned it.)
+    """
+    told = parse(prompt)
+    names = list(told.first)
+    holds = {name: at for at, name in enumerate(names)}
+    lines = [_table(holds)]
+    for a, b in told.swaps:
+        holds[a], holds[b] = holds[b], holds[a]
+        lines.append(f" {a} and {b}:{_table(holds)}")
+    held = holds[told.asked]
+    thing = told.first[names[held]]
+    lines.append(f" {told.asked} {LETTERS[held]} {names[held]} {thing}:{scan(told.options, thing)}")
+    return Drawn(prompt, "\n".join(lines), letter_of(told.options, thing))
+
+
 def solve(prompt: str) -> str:
     """The label by moving the objects themselves and comparing them with the options."""
-    story, _, options = prompt.partition("\nOptions:\n")
-    starts = story.split(": ", 1)[1].split(".\n", 1)[0]
-    holds: dict[str, str] = {}
-    for clause in re.split(r", and (?=[A-Z]\w+ (?:gets|is|has) )|, (?=[A-Z]\w+ (?:gets|is|has) )", starts):
-        name, thing = re.fullmatch(r"(\w+) (?:gets|is dancing with|has a|is playing) (.*)", clause).groups()  # type: ignore[union-attr]
-        holds[name] = thing
-    for a, b in re.findall(
-        r"(\w+) and (\w+) (?:swap|switch|trade) (?:books|partners|balls|their gifts|positions)\.", story
-    ):
+    told = parse(prompt)
+    holds = dict(told.first)
+    for a, b in told.swaps:
         holds[a], holds[b] = holds[b], holds[a]
-    asked = re.findall(r"At the end of the \w+, (\w+) ", story)[-1]
-    for label, thing in re.findall(r"\((\w)\) (.*)", options):
-        if thing == holds[asked]:
-            return str(label)
-    raise ValueError("no option names the object")
+    return letter_of(told.options, holds[told.asked])
 
 
 def _family(word: str, people: int) -> Family:
@@ -142,6 +189,8 @@ def _family(word: str, people: int) -> Family:
         labels,
         lambda rng, level: draw(rng, level, people),
         solve,
+        work,
+        renewed=lambda rng, level: draw_any_order(rng, level, people),
     )
 
 

@@ -37,6 +37,7 @@ class Recipe:
     constant_share: float = 0.5
     final_factor: float = 0.02
     weight_decay: float = 0.05
+    reword: float = 0.3  # share of questions in other words than the benchmark's
     priors: dict[str, float] = field(default_factory=lambda: {"word_sorting": 0.7, "dyck_languages": 0.7})
     shape: ModelShape = field(default_factory=ModelShape)
 
@@ -56,7 +57,7 @@ class Trainer:
         self.model = build_model(recipe.shape, recipe.seed).to(device)
         self.mix = AdaptiveMix(list(FAMILIES), list(DRILLS), recipe.priors)
         self.stream = ExampleStream(
-            tokenizer, self.mix, recipe.seed, recipe.batch_tokens, recipe.shape.context_tokens
+            tokenizer, self.mix, recipe.seed, recipe.batch_tokens, recipe.shape.context_tokens, recipe.reword
         )
         self.optimizers = make_optimizers(self.model, recipe)
         self.loss_of = completion_loss_function(compiled=compiled)

@@ -46,16 +46,26 @@ class Batch:
 class ExampleStream:
     """Batches of at most ``batch_tokens`` padded tokens; fully determined by the seed and by what the mix
     observes.
+
+    Args:
+        reword: the share of questions put into other words.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, mix: AdaptiveMix, seed: int, batch_tokens: int, context_tokens: int
+        self,
+        tokenizer: Tokenizer,
+        mix: AdaptiveMix,
+        seed: int,
+        batch_tokens: int,
+        context_tokens: int,
+        reword: float = 0.0,
     ) -> None:
         self.rng = Random(seed)
         self.drawn: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self._tokenizer, self._mix = tokenizer, mix
         self._batch_tokens, self._context_tokens = batch_tokens, context_tokens
+        self._reword = reword
         self._pending: list[list[Row]] = []
 
     def next(self) -> Batch:
@@ -68,7 +78,9 @@ class ExampleStream:
         families = {**FAMILIES, **DRILLS}
         plan = self._mix.draw(self.rng, CHUNK)
         examples = [
-            families[name].generate(self.rng, level, held_out=False, rejected=self.rejected)
+            families[name].generate(
+                self.rng, level, held_out=False, rejected=self.rejected, reword=self._reword
+            )
             for name, level in plan
         ]
         self.drawn.update(name for name, _ in plan)
