@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +36,7 @@ from symphony_chain.market import (
 )
 from symphony_chain.rpc import Block, Rpc
 from symphony_chain.signing import task_id as id_of
+from symphony_chain.signing import task_salt
 from symphony_chain.tx import TxSender
 from symphony_chain.types import NATIVE, ZERO_ADDRESS, Bid, State, Task
 
@@ -114,6 +116,7 @@ class Requester:
         self._market = MarketClient(rpc, deployment.market)
         self.view = ChainView(rpc, deployment, clock=clock, sleep=sleep)
         self._awarder = Awarder(self.view.book, self._outbox, deployment.market, router or ScreenRouter())
+        self._unended = {row.task_id: row.task for row in self._journal.all(self._whose)}
         self._told: dict[bytes, tuple[object, ...]] = {}
         self._ready: dict[bytes, int] = {}
 
@@ -147,9 +150,9 @@ class Requester:
             Conflict ``requester.key_reused``: the key stands for another request. Conflict ``tx.unfunded``.
             ContractError: the market refuses the parameters. InvalidInput: a request is malformed; nothing of it is sent.
         """
+        self._look()
         rows = [self._prepare(request, key) for request, key in requests]
         open_rows = dict(enumerate(rows))
-        self._look()
         head = self._head()
         while open_rows:
             for index, row in list(open_rows.items()):
@@ -179,18 +182,30 @@ class Requester:
         return known
 
     def _new(self, request: TaskRequest, key: str, *, attempt: int) -> Journaled:
+        now_s = self._rpc.head().timestamp
         built = build(
             request,
             requester=self.address,
-            timestamp_s=self._rpc.head().timestamp,
-            salt=secrets.token_bytes(32),
+            timestamp_s=now_s,
+            salt=self._salt(now_s),
             gateway_urls=self._gateway_urls,
         )
         for data, kind in ((built.body.to_json(), "body"), (built.header.to_json(), "header")):
             self._content.pin(self._content.add(data, kind).cid, "requester")
         row = Journaled(key, request.digest(), attempt, id_of(self._deployment.domain, built.task), built.task)
         self._journal.record(self._whose, row)
+        self._unended[row.task_id] = row.task
         return row
+
+    def _salt(self, now_s: int) -> bytes:
+        """Names the first desk at which no task of this requester may still sit."""
+        for task_id, task in list(self._unended.items()):
+            view = self.view.book.task(task_id)
+            if task.evaluation_end_s < now_s or (view is not None and view.closed):
+                del self._unended[task_id]
+        taken, noise = {task.salt[-5:] for task in self._unended.values()}, secrets.token_bytes(27)
+        salts = (task_salt(self.address, turn, noise) for turn in count())
+        return next(salt for salt in salts if salt[-5:] not in taken)
 
     def _submit_post(self, row: Journaled, head: Block) -> Write:
         """Native coins come along; an ERC-20 must have been deposited."""

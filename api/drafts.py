@@ -37,7 +37,7 @@ from symphony_chain.market import (
 )
 from symphony_chain.registry import RegistryClient
 from symphony_chain.rpc import Rpc
-from symphony_chain.signing import task_id, task_message, typed_data
+from symphony_chain.signing import task_id, task_message, task_salt, typed_data
 from symphony_chain.skills import DEFAULT_PAGE_ID, word_of_tags
 from symphony_chain.spec.body import TaskBody
 from symphony_chain.spec.header import BeaconHeader
@@ -79,7 +79,8 @@ class Drafts:
             bid_endpoint=(endpoint,),
         )
         # What else of the requester is open is not known here: one of its first desks is likely to be free.
-        task = _task(request, header.digest, self.rpc.head().timestamp, random_bytes(32))
+        salt = task_salt(request.requester, random_bytes(1)[0] % 16, random_bytes(27))
+        task = _task(request, header.digest, self.rpc.head().timestamp, salt)
         calldata = encode_post(task)  # first: it says clearly which value does not fit the contract
         self._check(task.requester, calldata)
         cids = [store.add(document.to_json(), kind).cid for document, kind in ((body, "body"), (header, "header"))]

@@ -91,6 +91,8 @@ def test_draft_hosts_its_texts_and_names_the_task(http: TestClient, live: World)
     assert task.header == header.digest and int(made["escrow_wei"]) == task.escrow_wei
     assert made["task_id"] == "0x" + signing.task_id(live.scenario.deployment.domain, task).hex()
     assert draft(http, live)["task_id"] != made["task_id"]
+    desks = {signing.task_salt(task.requester, turn, b"")[-5:] for turn in range(16)}
+    assert task.salt[-5:] in desks and task.salt[:27] != bytes(27)
 
 
 def test_a_wallets_signature_over_typed_data_is_the_order(http: TestClient, live: World) -> None:
