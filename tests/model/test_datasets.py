@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.model import datasets
-from agent_runtime.model.datasets import MalformedTasks, held_out_task, load_tasks
+from agent_runtime.model.datasets import MalformedTasks, held_out_task, load_bbh, load_gsm8k, load_tasks
 from agent_runtime.model.families import FAMILIES, base
 from symphony_chain.errors import NotFound
 
@@ -125,10 +125,76 @@ def test_the_demo_tasks_are_twenty_held_out_ones_of_several_families() -> None:
 
 def test_the_demo_tasks_are_drawn_by_the_rule_in_the_docs() -> None:
     """Families in turn, seeds 1 to 20, and the levels of the table, where one sample is right in 40 to 85 % of the cases."""
-    table = re.findall(r"^\| (\w+) (\d) \| ([\d.]+) \|", (ROOT / "docs" / "model.md").read_text(), re.MULTILINE)
+    table = re.findall(
+        r"^\| (\w+) (\d) \| ([\d.]+) \|", (ROOT / "docs" / "model.md").read_text(), re.MULTILINE
+    )
     assert len(table) == 4 and all(40 <= float(share) <= 85 for _, _, share in table)
     levels = {family: int(level) for family, level, _ in table}
     lines = [json.loads(line) for line in DEMO_TASKS.read_text().splitlines()]
     families = [line["family"] for line in lines]
     assert set(families) == set(levels) and families == families[:4] * 5
     assert lines == [{"family": f, "level": levels[f], "seed": seed} for seed, f in enumerate(families, 1)]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "target", "answer", "labels"),
+    [
+        (
+            "Which?\nOptions:\n(A) red\n(B) blue",
+            "blue",
+            "B",
+            ["A", "B"],
+        ),  # an option's text stands for its letter
+        ("Is it?\nOptions:\n- valid \n- invalid", "invalid", "INVALID", ["VALID", "INVALID"]),
+        ("Walk.\nOptions:\n- Yes\n- No", "No", "NO", ["YES", "NO"]),
+    ],
+)
+def test_options_make_choices(
+    tmp_path: Path, prompt: str, target: str, answer: str, labels: list[str]
+) -> None:
+    (item,) = load_bbh(bbh(tmp_path, "some_family", [(prompt, target)]))
+    assert item.answer == answer
+    assert item.answer_format == {"type": "choice", "labels": labels}
+
+
+def test_a_folder_of_public_files_is_read_in_order(tmp_path: Path) -> None:
+    bbh(tmp_path, "web_of_lies", [("Who?", "Yes")])
+    bbh(tmp_path, "navigate", [("Turn.", "No"), ("Walk.", "Yes")])
+    assert [item.id for item in load_bbh(tmp_path)] == ["navigate-1", "navigate-2", "web_of_lies-1"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotFound, match="no JSON file"):
+        load_bbh(tmp_path / "empty")
+    (tmp_path / "other.json").write_text("[]")
+    with pytest.raises(MalformedTasks, match="not a BIG-Bench-Hard file"):
+        load_bbh(tmp_path)
+
+
+def test_grade_school_problems_are_read_as_published(tmp_path: Path) -> None:
+    file = tmp_path / "gsm8k.jsonl"
+    lines = [
+        {"question": "How many?", "answer": "Add. <<1+1=2>>\n#### 1,234"},
+        {"question": "Less?", "answer": "#### -7"},
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    first, second = load_gsm8k(file)
+    assert (first.id, first.family, first.answer, second.answer) == ("gsm8k-1", "gsm8k", "1234", "-7")
+    assert first.answer_format == {"type": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"question": "a"}', "line 1: no `question`"),
+        ('{"question": "a", "answer": "4"}', "line 1: no `question`"),
+        ('{"question": "a", "answer": "#### four"}', "line 1: 'four' is not an integer"),
+        ("[]", "line 1: not a JSON object"),
+        ("", "holds no task"),
+    ],
+)
+def test_a_malformed_grade_school_problem_is_named(tmp_path: Path, line: str, fault: str) -> None:
+    file = tmp_path / "gsm8k.jsonl"
+    file.write_text(line + "\n")
+    with pytest.raises(MalformedTasks) as caught:
+        load_gsm8k(file)
+    assert fault in caught.value.message
+    assert caught.value.hint

@@ -8,7 +8,9 @@ from random import Random
 
 import pytest
 
-from agent_runtime.model.families import DRILLS, FAMILIES, LEVELS, base
+from agent_runtime.engines.weights import read_manifest, shipped_folder
+from agent_runtime.model.families import DRILLS, FAMILIES, LEVELS, SHIPPED, base
+from agent_runtime.model.families.templates import split_options, with_options
 from agent_runtime.model.prompting import extract_answer, format_completion, format_prompt
 from symphony_chain.errors import InvalidInput
 from symphony_chain.spec import canonical
@@ -47,10 +49,13 @@ BY_HAND = {
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("level", LEVELS)
-def test_the_worked_answer_is_what_an_independent_solver_finds(name: str, level: int) -> None:
+@pytest.mark.parametrize("reword", [None, 0.5])
+def test_the_worked_answer_is_what_an_independent_solver_finds(
+    name: str, level: int, reword: float | None
+) -> None:
     rng = Random(f"solver/{name}/{level}")
-    for _ in range(60):
-        example = FAMILIES[name].generate(rng, level)
+    for _ in range(15 if "seven" in name or name == "text2sql" else 40):
+        example = FAMILIES[name].generate(rng, level, reword=reword)
         assert FAMILIES[name].verify(example.prompt, example.answer), example
         assert canonical(example.answer, example.answer_format).decode() == example.answer
         assert extract_answer(format_completion(example.reasoning, example.answer)) == example.answer
@@ -67,6 +72,36 @@ def test_a_wrong_answer_does_not_verify() -> None:
     assert not FAMILIES["object_counting"].verify(example.prompt, str(int(example.answer) + 1))
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_answer_of_another_question_is_mostly_wrong(name: str) -> None:
+    """A verifier that says yes to everything would pass the tests above."""
+    rng = Random(f"others/{name}")
+    examples = [FAMILIES[name].generate(rng, 3) for _ in range(12)]
+    shifted = [*examples[1:], examples[0]]
+    right = sum(
+        FAMILIES[name].verify(example.prompt, other.answer)
+        for example, other in zip(examples, shifted, strict=True)
+    )
+    assert right <= 9
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_questions_are_worked_from_their_text_alone(name: str) -> None:
+    family, rng = FAMILIES[name], Random(f"work/{name}")
+    assert family.work is not None
+    for level in LEVELS:
+        example = family.generate(rng, level, reword=0.0)
+        worked = family.work(example.prompt)
+        assert (worked.reasoning, worked.answer) == (example.reasoning, example.answer)
+
+
+def test_the_shipped_weights_have_learned_the_shipped_families() -> None:
+    manifest = read_manifest(shipped_folder())
+    assert manifest is not None
+    assert set(SHIPPED) == set(manifest["trained"]["examples"]) - set(DRILLS)
+    assert set(SHIPPED) < set(FAMILIES)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_the_same_seed_gives_the_same_question(name: str) -> None:
     first, second = (ALL[name].generate(Random(5), 3) for _ in range(2))
@@ -75,12 +110,14 @@ def test_the_same_seed_gives_the_same_question(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_higher_levels_take_more_work(name: str) -> None:
+def test_every_level_takes_more_work_than_the_one_below(name: str) -> None:
     means = []
-    for level in (1, 5):
-        rng = Random(f"length/{name}")
-        means.append(sum(len(FAMILIES[name].generate(rng, level).reasoning) for _ in range(40)) / 40)
-    assert means[1] > 1.5 * means[0]
+    for level in LEVELS:
+        rng = Random(f"length/{name}/{level}")
+        lengths = [len(FAMILIES[name].generate(rng, level, reword=0.0).reasoning) for _ in range(250)]
+        means.append(sum(lengths) / len(lengths))
+    assert means == sorted(means), means
+    assert means[-1] > 1.5 * means[0]
 
 
 def test_levels_outside_the_dial_are_refused() -> None:
@@ -106,6 +143,23 @@ def test_banned_questions_are_thrown_away_and_counted(monkeypatch: pytest.Monkey
     rejected: Counter[str] = Counter()
     assert family.generate(Random(8), 3, rejected=rejected).prompt != first.prompt
     assert rejected == {"navigate": 1}
+
+
+def test_a_public_question_is_known_whatever_its_options_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = FAMILIES["date_understanding"].generate(Random(8), 3)
+    question, options = split_options(example.prompt)
+    monkeypatch.setattr(base, "banned_hashes", lambda: frozenset({base.question_hash(question)}))
+    assert base.is_public(example.prompt)
+    assert base.is_public(with_options(question, options[::-1]))
+    assert not base.is_public(with_options(question.replace("What", "Which"), options))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_question_is_a_public_one(name: str) -> None:
+    rng = Random(f"public/{name}")
+    assert not any(
+        base.is_public(FAMILIES[name].generate(rng, level, reword=0.0).prompt) for level in LEVELS * 8
+    )
 
 
 def test_the_ban_list_is_shipped_and_holds_whole_hashes() -> None:

@@ -46,12 +46,10 @@ def draw(rng: Random, level: int) -> Drawn:
             ]
         )
     ]
-    steps = [f" {stock}"]
     for event in range(rng.randint(*EVENTS[level])):
-        text, step, stock = _event(rng, stock, largest, other)
+        text, stock = _event(rng, stock, largest, other)
         opener = f"{rng.choice(ADVERBS)} {name}" if event or rng.random() < 0.5 else name
         sentences.append(f"{opener} {text}.")
-        steps.append(f" {step} {stock}")
     question = rng.choice(
         [
             f"How many {thing} does {name} have now?",
@@ -59,11 +57,21 @@ def draw(rng: Random, level: int) -> Drawn:
             f"How many {thing} are left with {name}?",
         ]
     )
-    return Drawn(f"{' '.join(sentences)} {question}", ";".join(steps), str(stock))
+    return work(f"{' '.join(sentences)} {question}")
 
 
-def _event(rng: Random, stock: int, largest: int, other: str) -> tuple[str, str, int]:
-    """One event: the clause, its working, and the new stock."""
+def work(prompt: str) -> Drawn:
+    """The worked answer of a question's text."""
+    stock, events = _read(prompt)
+    steps = [f" {stock}"]
+    for event in events:
+        step, stock = _worked(event, stock)
+        steps.append(f" {step} {stock}")
+    return Drawn(prompt, ";".join(steps), str(stock))
+
+
+def _event(rng: Random, stock: int, largest: int, other: str) -> tuple[str, int]:
+    """One event: the clause and the new stock."""
     shares = [d for d in SHARES if stock % d == 0 and stock >= 2 * d]
     kinds = ["gain"] if stock < 3 else ["gain", "loss", "loss"]
     if stock * 3 <= largest:
@@ -75,53 +83,77 @@ def _event(rng: Random, stock: int, largest: int, other: str) -> tuple[str, str,
     kind = rng.choice(kinds)
     if kind == "gain":
         n = rng.randint(2, max(5, largest // 4))
-        return rng.choice(GAINS).format(n=n, other=other), f"more {n}: {add(stock, n)};", stock + n
+        return rng.choice(GAINS).format(n=n, other=other), stock + n
     if kind == "loss":
         n = rng.randint(1, stock - 1)
-        return rng.choice(LOSSES).format(n=n, other=other), f"less {n}: {add(stock, -n)};", stock - n
+        return rng.choice(LOSSES).format(n=n, other=other), stock - n
     if kind == "factor":
         n = rng.choice(list(FACTORS))
-        return rng.choice(FACTORS[n]), f"times {n}: {multiply(stock, n)};", stock * n
+        return rng.choice(FACTORS[n]), stock * n
     if kind == "boxes":
         count, each = rng.randint(2, 9), rng.randint(2, 12)
-        box = rng.choice(BOXES)
-        work = f"{multiply(count, each)} {add(stock, count * each)};"
-        return (
-            f"buys {count} {box} with {each} in each",
-            f"boxes {count}*{each}: {work}",
-            stock + count * each,
-        )
+        return f"buys {count} {rng.choice(BOXES)} with {each} in each", stock + count * each
     n = rng.choice(shares)
-    part = stock // n
     verb = rng.choice(["gives {} of them away", "sells {} of them", "loses {} of them"]).format(SHARES[n])
-    return verb, f"share {n}: {divide(stock, n)} {add(stock, -part)};", stock - part
+    return verb, stock - stock // n
 
 
-def solve(prompt: str) -> str:
-    """The stock at the end, by reading the sentences with a small table of phrases."""
+def _read(prompt: str) -> tuple[int, list[str]]:
+    """The stock at first, and the events.
+
+    Raises:
+        ValueError: there is no number in the first sentence.
+    """
     first, *events = [s for s in prompt.split(".") if s.strip()]
     match = re.search(r"\d+", first)
     if match is None:
         raise ValueError("no stock to begin with")
-    stock = int(match[0])
-    for event in events[:-1]:
-        stock = _apply(event, stock)
-    return str(stock)
+    return int(match[0]), events[:-1]
 
 
-def _apply(event: str, stock: int) -> int:
+def _worked(event: str, stock: int) -> tuple[str, int]:
+    """An event's working and the new stock."""
     numbers = [int(n) for n in re.findall(r"\d+", event)]
     if " in each" in event:
-        return stock + numbers[0] * numbers[1]
+        count, each = numbers
+        return (
+            f"boxes {count}*{each}: {multiply(count, each)} {add(stock, count * each)};",
+            stock + count * each,
+        )
     if numbers:
-        return stock + numbers[0] if " more" in event else stock - numbers[0]
+        n = numbers[0]
+        if " more" in event:
+            return f"more {n}: {add(stock, n)};", stock + n
+        return f"less {n}: {add(stock, -n)};", stock - n
+    kind, n = _without_number(event)
+    if kind == "factor":
+        return f"times {n}: {multiply(stock, n)};", stock * n
+    return f"share {n}: {divide(stock, n)} {add(stock, -(stock // n))};", stock - stock // n
+
+
+def _without_number(event: str) -> tuple[str, int]:
     for factor, phrase in ((2, r"doubles|twice"), (3, r"triples|three times")):
         if re.search(phrase, event):
-            return stock * factor
+            return "factor", factor
     for parts, phrase in SHARES.items():
         if f" {phrase} of them" in event:
-            return stock - stock // parts
+            return "share", parts
     raise ValueError(f"unknown event {event!r}")
 
 
-FAMILY = Family(NAME, INTEGER, draw, solve)
+def solve(prompt: str) -> str:
+    """The stock at the end, by plain sums over the sentences."""
+    stock, events = _read(prompt)
+    for event in events:
+        numbers = [int(n) for n in re.findall(r"\d+", event)]
+        if " in each" in event:
+            stock += numbers[0] * numbers[1]
+        elif numbers:
+            stock += numbers[0] if " more" in event else -numbers[0]
+        else:
+            kind, n = _without_number(event)
+            stock = stock * n if kind == "factor" else stock - stock // n
+    return str(stock)
+
+
+FAMILY = Family(NAME, INTEGER, draw, solve, work)

@@ -76,15 +76,15 @@ def _swaps(rng: Random, people: int, level: int) -> int:
     return {1: rng.randint(1, 2), 2: max(2, people - 1), 3: people, 4: people, 5: people + 3}[level]
 
 
-def draw(rng: Random, level: int, people: int) -> Drawn:
-    """A story; up to level 3 the options stand in the order of the first list, as in the public files, beyond
-    it shuffled.
+def draw(rng: Random, level: int, people: int, swaps: int = 0) -> Drawn:
+    """A story of the level's swaps or as many as are asked for; up to level 3 the options stand in the order of the
+    first list, as in the public files, beyond it shuffled.
     """
     story, names = rng.choice(STORIES), SEVEN_PEOPLE[:people]
     objects = distinct(rng, people, story.draw_object)
     holds = dict(zip(names, range(people), strict=True))
     lines, sentences = [_table(holds)], []
-    count = _swaps(rng, people, level)
+    count = swaps or _swaps(rng, people, level)
     for turn in range(count):
         a, b = rng.sample(names, 2)
         holds[a], holds[b] = holds[b], holds[a]
@@ -111,7 +111,7 @@ def draw(rng: Random, level: int, people: int) -> Drawn:
 
 def draw_any_order(rng: Random, level: int, people: int) -> Drawn:
     """The same stories; at every level half of them with shuffled options, so that no answer leans on their order."""
-    prompt = draw(rng, level, people).prompt
+    prompt = draw(rng, level, people, {4: people + 2, 5: people + 5}.get(level, 0)).prompt
     return work(shuffled_options(rng, prompt) if rng.random() < 0.5 else prompt)
 
 
