@@ -144,7 +144,7 @@ def test_the_shipped_tokenizer_keeps_every_text_and_splits_digits(tokenizer: Tok
 
 @pytest.mark.slow
 def test_the_tokenizer_can_be_made_again_from_its_seed(tokenizer: Tokenizer) -> None:
-    assert train_tokenizer(1024, 7, tuple(SHIPPED)).to_str() == tokenizer.to_str()
+    assert train_tokenizer(1024, 7, tuple(SHIPPED), reword=None).to_str() == tokenizer.to_str()
 
 
 def _one_batch(tokenizer: Tokenizer) -> tuple[torch.Tensor, torch.Tensor]:

@@ -40,8 +40,8 @@ THINGS = (
 SURFACES = ("floor", "nightstand", "desk", "table", "shelf", "bench")
 NOUNS = ("items", "objects", "things")
 #: Things per level for singles, and kinds for groups (a kind stands several times).
-SINGLES = {1: (2, 3), 2: (3, 4), 3: (3, 6), 4: (7, 9), 5: (10, 12)}
-GROUPS = {1: (2, 3), 2: (3, 5), 3: (2, 14), 4: (12, 16), 5: (16, 22)}
+SINGLES = {1: [2, 3], 2: [3, 4], 3: [2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6], 4: [7, 8, 9], 5: [10, 11, 12]}
+GROUPS = {1: [2, 3], 2: [3, 4, 5], 3: [2, 3, 3, 4, 5, 6, 6, 7, 7, 8, 9, 14], 4: [12, 14, 16], 5: [16, 19, 22]}
 
 ROW = Template(
     "On the {surface}, you see {a} {noun} arranged in a row: {listed}. {question}",
@@ -87,8 +87,8 @@ class Scene:
 def draw(rng: Random, level: int) -> Drawn:
     """A scene of the level's size; questions as often as in the public file."""
     kind = rng.choices(list(QUESTIONS), [16, 8, 8, 12, 24, 14, 20, 33])[0]
-    low, high = (GROUPS if kind == "left" else SINGLES)[level]
-    things = _groups(rng, rng.randint(low, high)) if kind == "left" else _singles(rng, rng.randint(low, high))
+    size = rng.choice((GROUPS if kind == "left" else SINGLES)[level])
+    things = _groups(rng, size) if kind == "left" else _singles(rng, size)
     surface, noun = rng.choice(SURFACES), rng.choice(NOUNS)
     question, options = _question(rng, kind, things, surface, noun)
     one = "one" if kind == "left" else ""
