@@ -19,7 +19,7 @@ from pathlib import Path
 
 from agent_runtime.engines import open_engine
 from agent_runtime.model.datasets import TaskItem, held_out_task, load_tasks
-from agent_runtime.model.families import FAMILIES
+from agent_runtime.model.families import FAMILIES, SHIPPED
 from agent_runtime.model.training.evaluate import score
 
 FIRST_SEED = 1_000_000  # measurement seeds; the demo's tasks use small ones
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--engine", default="torch", choices=["torch", "llama_cpp"])
     parser.add_argument("--weights", type=Path, help="model folder (default: the built-in model)")
     parser.add_argument("--random-weights-seed", type=int, help="measure a model with random weights instead")
-    parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
+    parser.add_argument("--families", nargs="+", default=list(SHIPPED), choices=list(FAMILIES))
     parser.add_argument("--levels", nargs="+", type=int, default=[3])
     parser.add_argument("--tasks", type=int, default=200, help="fresh tasks per family and level")
     parser.add_argument("--bbh", type=Path, help="folder of BIG-Bench-Hard JSON files")

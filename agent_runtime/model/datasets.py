@@ -118,6 +118,14 @@ def held_out_task(family: str, level: int, seed: int) -> TaskItem:
     )
 
 
+def is_right(task: TaskItem, answer: str | None) -> bool:
+    """Whether a canonical answer is right: the gold one, or one that the family's verifier takes (queries, plans)."""
+    if answer is None or answer == task.answer:
+        return answer is not None
+    family = FAMILIES.get(task.family)
+    return family is not None and family.verifier is not None and family.verify(task.prompt, answer)
+
+
 def _read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8")

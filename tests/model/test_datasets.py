@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.model import datasets
-from agent_runtime.model.datasets import MalformedTasks, held_out_task, load_bbh, load_gsm8k, load_tasks
+from agent_runtime.model.datasets import (
+    MalformedTasks,
+    held_out_task,
+    is_right,
+    load_bbh,
+    load_gsm8k,
+    load_tasks,
+)
 from agent_runtime.model.families import FAMILIES, base
 from symphony_chain.errors import NotFound
 
@@ -198,3 +205,14 @@ def test_a_malformed_grade_school_problem_is_named(tmp_path: Path, line: str, fa
         load_gsm8k(file)
     assert fault in caught.value.message
     assert caught.value.hint
+
+
+def test_an_answer_is_right_if_it_is_the_gold_one_or_the_verifier_takes_it() -> None:
+    count = held_out_task("object_counting", 1, 3)
+    assert is_right(count, count.answer)
+    assert not is_right(count, f"{count.answer}0")
+    assert not is_right(count, None)
+    query = held_out_task("text2sql", 1, 3)
+    assert is_right(query, query.answer.replace("SELECT", "select"))
+    assert not is_right(query, "SELECT 1 WHERE 0")
+    assert not is_right(query, "DROP TABLE x")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from agent_runtime.engines import Engine, Sample
-from agent_runtime.model.datasets import TaskItem
+from agent_runtime.model.datasets import TaskItem, is_right
 from agent_runtime.model.prompting import extract_answer, format_prompt
 from symphony_chain.errors import InvalidInput
 from symphony_chain.spec import canonical
@@ -57,12 +57,13 @@ def score(
         )
         for task, best, samples in zip(batch, first, drawn, strict=True):
             answers = [answer_of(sample, task) for sample in samples]
-            greedy += answer_of(best[0], task) == task.answer
+            greedy += is_right(task, answer_of(best[0], task))
             tokens += len(best[0].token_ids)
-            single += sum(answer == task.answer for answer in answers) / SAMPLES
-            three += plurality(answers[:3]) == task.answer
-            five += plurality(answers) == task.answer
-            some += task.answer in answers
+            right = [is_right(task, answer) for answer in answers]
+            single += sum(right) / SAMPLES
+            three += is_right(task, plurality(answers[:3]))
+            five += is_right(task, plurality(answers))
+            some += any(right)
     shares = [round(value / len(tasks), 4) for value in (greedy, single, three, five, some)]
     return Scores(
         len(tasks), shares[0], shares[1], shares[2], shares[3], shares[4], round(tokens / len(tasks), 1)
