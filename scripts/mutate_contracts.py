@@ -480,6 +480,7 @@ def main() -> int:
     parser.add_argument("--target", choices=sorted(TARGETS), required=True)
     parser.add_argument("--sample", type=int, default=150, help="mutants to judge (default 150)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--part", default="1/1", metavar="I/N", help="judge every N-th mutant only: N runs share the work")
     parser.add_argument("--minutes", type=float, help="stop after that long; the next run goes on")
     parser.add_argument("--results", type=Path, help="default: contracts/mutation/TARGET.jsonl")
     parser.add_argument("--no-check", action="store_true", help="trust that the tests pass without a mutant")
@@ -491,8 +492,12 @@ def main() -> int:
 
     texts = {file: (ROOT / file).read_text() for file in target.files}
     plan = stratified([m for file, text in texts.items() for m in mutants_of(file, text)], args.seed)
-    known = read_results(path)
-    results = [known[key] for m in plan if (key := m.key(texts[m.file])) in known]
+    part, parts = map(int, args.part.split("/"))
+
+    def judged_so_far() -> list[Result]:
+        known = read_results(path)
+        return [known[key] for m in plan if (key := m.key(texts[m.file])) in known]
+
     if not args.report:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"mutants-{args.target}-") as folder:
@@ -500,18 +505,18 @@ def main() -> int:
             if not args.no_check:
                 bench.check()
             end = time.monotonic() + 60 * args.minutes if args.minutes else float("inf")
-            for mutant in plan:
+            for mutant in plan[part - 1 :: parts]:
+                results = judged_so_far()
                 if score_of(results).judged >= args.sample or time.monotonic() > end:
                     break
-                if mutant.key(texts[mutant.file]) in known:
+                if mutant.key(texts[mutant.file]) in {result["key"] for result in results}:
                     continue
                 result = bench.judge(mutant)
-                results.append(result)
                 with path.open("a") as out:
                     out.write(json.dumps(result, ensure_ascii=False) + "\n")
                 print(f"{result['outcome']:10} {result['by']:22} {result['seconds']:6} s  {result['name']}", flush=True)
     print(f"{len(plan)} possible mutants of {', '.join(target.files)}")
-    print(report(results, explained))
+    print(report(judged_so_far(), explained))
     return 0
 
 
