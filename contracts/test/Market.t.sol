@@ -743,6 +743,22 @@ contract MarketTest is Scene {
         assertTrue(accrued == 0 && seats == 1 && won == 0 && noShows == 1, "account");
     }
 
+    function test_theSmallestBondIsLockedToo() external {
+        Order memory o = _order(requester, 33);
+        (o.k, o.bond) = (1, 1);
+        market.fundAgent{value: 1}(1, address(0), 1);
+        _awarded(o, 1);
+        assertEq(_accrued(1, address(0)), 0, "not locked");
+        (Task memory t, bytes32 id) = _post(_with(o, 34));
+        bytes memory call = abi.encodeCall(market.award, (t, _bids(id, 1, 900), ""));
+        _refused(requester, call, abi.encodeWithSelector(ITaskMarket.TooFewSeats.selector, 0, 1));
+    }
+
+    function _with(Order memory o, uint256 salt) private pure returns (Order memory) {
+        o.salt = bytes32(salt);
+        return o;
+    }
+
     function test_noQuorumPaysTheBaseAndMovesNoScore() external {
         Order memory o = _order(requester, 52);
         (Task memory t, bytes32 id) = _awarded(o, 3);
