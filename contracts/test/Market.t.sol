@@ -1028,10 +1028,14 @@ contract VaultTest is Scene {
         bytes memory signature = _sign(JUDGE, _claimMessage(owner, 1, address(0), owner, deadline));
         call = abi.encodeCall(market.claim, (1, address(0), owner, deadline, signature));
         _refused(judge, call, _badSignature(owner));
-        market.claim(
-            1, address(0), owner, deadline, _sign(operator, _claimMessage(vm.addr(operator), 1, address(0), owner, deadline))
-        );
+        signature = _sign(operator, _claimMessage(vm.addr(operator), 1, address(0), judge, deadline));
+        call = abi.encodeCall(market.claim, (1, address(0), judge, deadline, signature));
+        _refused(judge, call, abi.encodeWithSelector(ITaskMarket.WalletMayOnlyPayOwner.selector, 1, owner));
+        signature = _sign(operator, _claimMessage(vm.addr(operator), 1, address(0), owner, deadline));
+        call = abi.encodeCall(market.claim, (1, address(0), owner, deadline, signature));
+        market.claim(1, address(0), owner, deadline, signature);
         market.fundAgent{value: 5}(1, address(0), 5);
+        _refused(judge, call, _badSignature(owner)); // the wallet's own nonce is used up
         signature = _sign(AGENT, _claimMessage(owner, 1, address(0), judge, deadline));
         market.claim(1, address(0), judge, deadline, signature);
         assertEq(judge.balance, 5, "the owner sends it where it likes");
