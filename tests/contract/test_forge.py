@@ -38,13 +38,13 @@ MUTANTS = {
     "CommitBinding": (
         "any opening will do",
         MARKET,
-        "if (uint256(commitment) >> 48 != word.value208()) revert CommitmentMismatch(taskId, seat);",
-        "commitment;",
+        "if (_commitmentOf(taskId, word.agentId(), o) >> 48 != word.value208()) revert CommitmentMismatch(taskId, seat);",
+        "",
     ),
     "RevealOnlyAfterCommit": (
         "reveals open at once",
         MARKET,
-        "if (_seat[taskId][i].word.tag() == SeatLib.AWARDED) revert WrongState(taskId, state, State.Revealing);",
+        "if (_seat[head.desk()][i].word.tag() == SeatLib.AWARDED) revert WrongState(taskId, state, State.Revealing);",
         "",
     ),
     "OnlyOwnSeat": (
@@ -52,6 +52,12 @@ MUTANTS = {
         MARKET,
         "_authorize(word.wallet(), keccak256(abi.encode(COMMIT_TYPEHASH, taskId, seat, commitment)), signature);",
         "signature;",
+    ),
+    "OneTaskADesk": (
+        "a desk is given away while somebody sits there",
+        MARKET,
+        "if (_seat[desk][0].word.tag() == 0) return desk;",
+        "return desk;",
     ),
     "DistinctOwners": (
         "one owner may hold several seats",

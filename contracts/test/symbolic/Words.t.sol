@@ -42,6 +42,7 @@ contract WordsSymbolic {
     }
 
     function check_only_the_desk_is_hidden(uint256 word) external pure {
+        vm.assume(word >> 248 <= uint8(type(State).max));
         Head head = Head.wrap(word);
         Head shown = head.shown();
         if (word >> 248 >= uint256(State.Settled)) assert(Head.unwrap(shown) == word && head.seats() == 0);
