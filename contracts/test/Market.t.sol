@@ -854,6 +854,26 @@ contract MarketTest is Scene {
         assertEq(refund, 400, "what a raise left of the vote's rest");
     }
 
+    /// @dev Prices so high that no rounding hides a share that is off by a ten-thousandth.
+    function test_payIsExactToTheWei() external {
+        Order memory o = _order(requester, 61);
+        (o.ceiling, o.sharedBps) = (1e15, 2_500);
+        (Task memory t, bytes32 id) = _awarded(o, 3);
+        _vote(o, id, _answers(7, 7, 8));
+        market.settle(t);
+        assertEq(_accrued(1, address(0)), 7.275e14, "a winner, by the vote");
+        assertEq(_accrued(3, address(0)), 1.455e14, "a loser, by the vote");
+        o.salt = bytes32(uint256(62));
+        (t, id) = _awarded(_evaluated(o), 3);
+        _vote(o, id, _answers(7, 7, 8));
+        vm.prank(judge);
+        market.evaluate(t, 10_000 | (5_000 << 32), "");
+        assertEq(_accrued(1, address(0)), 7.275e14 + 7.275e14, "confirmed");
+        assertEq(_accrued(2, address(0)), 7.275e14 + 1.455e14, "refuted");
+        assertEq(_accrued(3, address(0)), 1.455e14 + 4.365e14, "raised");
+        assertEq(market.balanceOf(POOL, address(0)), (2 * 9.7e14 + 1.94e14 + 9.7e14 + 1.94e14 + 5.82e14) / 4, "shared");
+    }
+
     function test_anEvaluatorsSilenceMeansTheVote() external {
         Order memory o = _evaluated(_order(requester, 61));
         (Task memory t, bytes32 id) = _awarded(o, 3);
