@@ -153,6 +153,11 @@ abstract contract Scene is Base {
 contract MarketTest is Scene {
     /* POST */
 
+    function test_noMarketIsWithoutAPool() external {
+        vm.expectRevert(abi.encodeWithSelector(ITaskMarket.ZeroAddress.selector));
+        new TaskMarket(registry, address(0), address(plans), WINDOW, address(0), 0, 0);
+    }
+
     function test_postIsForTheRequesterOrItsSignature() external {
         Task memory t = _pack(_order(requester, 1));
         bytes32 id = market.taskIdOf(t);
@@ -359,6 +364,19 @@ contract MarketTest is Scene {
         assertEq(Head.wrap(market.headOf(id)).seats(), 1, "seats");
     }
 
+    function test_aRelayThatSpoilsABidBendsNoChoice() external {
+        (Task memory t, bytes32 id) = _post(_order(requester, 70));
+        Bid[] memory bids = _bids(id, 2, 900);
+        bytes memory signature = _sign(REQUESTER, _bidsMessage("Award", id, bids));
+        bids[1].signature[3] ^= 0x01;
+        bytes memory want = abi.encodeWithSelector(ITaskMarket.SeatRefused.selector, 2, Skip.BadSignature);
+        _refused(judge, abi.encodeCall(market.award, (t, bids, signature)), want);
+        bids[1].signature[3] ^= 0x01;
+        vm.prank(judge);
+        market.award(t, bids, signature);
+        assertEq(Head.wrap(market.headOf(id)).seats(), 2, "as it was signed");
+    }
+
     function test_awardHasItsBounds() external {
         Order memory o = _order(requester, 14);
         o.minSeats = 2;
@@ -448,6 +466,19 @@ contract MarketTest is Scene {
         _refused(_agent(0), call, abi.encodeWithSelector(ITaskMarket.SeatRefused.selector, 1, Skip.BondUnfunded));
         call = abi.encodeCall(market.take, (t, 99, 0, ""));
         _refused(_agent(0), call, _notAuthorized(_agent(0), address(0)));
+    }
+
+    function test_aSignedTakeHasADeadline() external {
+        Order memory o = _order(requester, 71);
+        o.open = true;
+        (Task memory t, bytes32 id) = _post(o);
+        vm.warp(uint256(o.bidEnd) + 2);
+        uint256 deadline = block.timestamp - 1;
+        bytes32 message = keccak256(
+            abi.encode(keccak256("Take(bytes32 taskId,uint256 agentId,uint256 deadline)"), id, uint256(1), deadline)
+        );
+        bytes memory call = abi.encodeCall(market.take, (t, 1, deadline, _sign(AGENT, message)));
+        _refused(judge, call, abi.encodeWithSelector(ITaskMarket.SignatureExpired.selector, deadline));
     }
 
     function test_anIdThatFitsNoSeatIsNoAgent() external {
@@ -645,6 +676,17 @@ contract MarketTest is Scene {
         vm.warp(uint256(o.commitEnd) + o.revealWindow + 1);
         market.settle(_pack(o));
         _isState(first, State.Void);
+    }
+
+    function test_aClosedHeadIsShownAsTheReceiptThatItIs() external {
+        Order memory o = _order(requester, 72);
+        (, bytes32 id) = _awarded(o, 1);
+        assertTrue(market.headOf(id) << 13 >> 221 == 0, "no desk is shown");
+        _vote(o, id, _answers(7, 0, 0));
+        market.settle(_pack(o));
+        (State outcome, uint256 closedAt, bytes26 digest) = market.receiptOf(id);
+        uint256 word = (uint256(outcome) << 248) | (closedAt << 208) | uint208(digest);
+        assertEq(market.headOf(id), word, "the receipt");
     }
 
     function test_newDesksEndBeforeTheirNumbersDo() external {

@@ -447,6 +447,56 @@ contract RewardPoolTest is PoolBase {
         assertEq(PlainToken(fee).allowance(address(pool), address(market)), 0, "allowance");
     }
 
+    function test_aTaskIsRecordedOnceAndOnlyIfItGave() external {
+        Receipt memory r = _work(address(0), 3, 1e6, 2_000, false);
+        pool.record(market, r);
+        bytes32 id = market.taskIdOf(r.task);
+        vm.expectRevert(abi.encodeWithSelector(IRewardPool.AlreadyRecorded.selector, id));
+        pool.record(market, r);
+        r = _work(address(0), 3, 1e6, 0, false);
+        vm.expectRevert(abi.encodeWithSelector(IRewardPool.NothingGiven.selector, market.taskIdOf(r.task)));
+        pool.record(market, r);
+    }
+
+    function test_recordedLateItSharesInNothing() external {
+        Receipt memory r = _work(address(0), 3, 1e6, 2_000, false);
+        vm.warp(block.timestamp + 2 * EPOCH);
+        pool.record(market, r);
+        assertEq(pool.owed(market, address(0)), _given(r, 0) + _given(r, 1) + _given(r, 2), "the gift stays");
+        vm.expectRevert(abi.encodeWithSelector(IRewardPool.NothingToShare.selector, market.taskIdOf(r.task), 0));
+        pool.share(market, r, 0);
+    }
+
+    function test_aShareWaitsForItsEpoch() external {
+        Receipt memory r = _work(address(0), 3, 1e6, 2_000, false);
+        pool.record(market, r);
+        uint256 epoch = block.timestamp / EPOCH;
+        vm.expectRevert(abi.encodeWithSelector(IRewardPool.NotFinal.selector, epoch, 0));
+        pool.share(market, r, 0);
+    }
+
+    /// @dev The later epoch is recorded first; its pot and the earlier one's are released in order, to the last part.
+    function test_epochsOutOfOrderAreReleasedInOrder() external {
+        Receipt memory first = _work(address(0), 3, 1e6, 2_000, false);
+        vm.warp(block.timestamp + EPOCH);
+        Receipt memory second = _work(address(0), 3, 2e6, 2_000, false);
+        pool.record(market, second);
+        pool.record(market, first);
+        vm.warp(block.timestamp + (DELAY + SPREAD + 3) * EPOCH);
+        assertEq(pool.advance(market, address(0), 100), 5, "where seats are, and where a pot begins or ends");
+        vm.warp(block.timestamp + EPOCH);
+        Receipt memory third = _work(address(0), 3, 1e9, 2_000, false);
+        pool.record(market, third);
+        vm.warp(block.timestamp + 2 * EPOCH);
+        pool.advance(market, address(0), 1);
+        uint256 before = pool.owed(market, address(0));
+        uint256 paid = pool.share(market, third, 0) + pool.share(market, third, 1) + pool.share(market, third, 2);
+        uint256 gave = _given(first, 0) + _given(first, 1) + _given(first, 2);
+        gave += _given(second, 0) + _given(second, 1) + _given(second, 2);
+        assertTrue(paid != 0 && paid <= gave, "from what was given before");
+        assertEq(before - pool.owed(market, address(0)), paid, "out of what is owed");
+    }
+
     /// @dev Two settlements, an epoch apart; the second can share in what the first gave.
     function _shareable(address token) private returns (Receipt memory r) {
         pool.record(market, _work(token, 3, 1e6, 2_000, false));
