@@ -634,6 +634,26 @@ contract MarketTest is Scene {
         assertEq(market.earnedOf(1, PAGE), 0, "but earns no reputation");
     }
 
+    /// @dev The event is written by hand: byte for byte what the compiler would write.
+    function test_aRevealIsToldAsTheCompilerWould() external {
+        string[4] memory texts = ["", "42", "a text of thirty-two bytes, here!", "one more than thirty-two bytes are"];
+        for (uint256 i; i < 4; ++i) {
+            Order memory o = _order(requester, 80 + i);
+            (, bytes32 id) = _awarded(o, 1);
+            bytes memory text = bytes(texts[i]);
+            Opening memory told = Opening(0, sha256(text), TRACE, bytes32(i), text);
+            bytes32 commitment = _commitment(id, 1, told);
+            vm.prank(_agent(0));
+            market.commit(id, 0, commitment, "");
+            vm.recordLogs();
+            market.reveal(id, told);
+            Vm.Log memory log = vm.getRecordedLogs()[0];
+            bytes memory want = abi.encode(uint256(0), told.answerDigest, TRACE, told.salt, text);
+            assertTrue(keccak256(log.data) == keccak256(want), "data");
+            assertTrue(log.topics[1] == id && uint256(log.topics[2]) == 1, "topics");
+        }
+    }
+
     /* DESKS */
 
     function test_aDeskIsLeftToTheNextTask() external {
