@@ -54,7 +54,7 @@ TYPES: dict[str, list[dict[str, str]]] = {
     "Withdraw": _fields("address account,address token,address to,uint256 amount,uint256 nonce,uint256 deadline"),
     "AgentWalletSet": _fields("uint256 agentId,address newWallet,address owner,uint256 deadline"),
 }
-#: Desks that a task's salt can name (DESIGN 3.3; `contracts/libraries/Words.sol`).
+#: Desks that a task's salt can name (docs/contracts.md, Words; `contracts/libraries/Words.sol`).
 NAMED_DESKS = (1 << 34) - 1
 _ANSWER_TYPEHASH = keccak(
     text="Answer(bytes32 taskId,uint256 agentId,bytes32 answerDigest,bytes32 evidenceDigest,bytes32 salt)"

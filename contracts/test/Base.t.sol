@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {AgentRegistry} from "../AgentRegistry.sol";
-import {Opening} from "../interfaces/ITaskMarket.sol";
+import {Opening, State} from "../interfaces/ITaskMarket.sol";
 import {Bid, Task} from "../libraries/Orders.sol";
 import {Plans} from "../Plans.sol";
 import {TaskMarket} from "../TaskMarket.sol";
@@ -80,6 +80,19 @@ abstract contract Base {
     }
 
     /* ORDERS AND BIDS */
+
+    function _isState(bytes32 id, State want) internal view {
+        assertEq(uint256(market.stateOf(id)), uint256(want), "state");
+    }
+
+    /// @dev The call fails, with exactly this error.
+    function _refusedBy(address target, address by, uint256 value, bytes memory call, bytes memory want) internal {
+        vm.deal(by, by.balance + value);
+        vm.prank(by);
+        (bool ok, bytes memory have) = target.call{value: value}(call);
+        assertTrue(!ok, "it was not refused");
+        assertTrue(keccak256(have) == keccak256(want), "another error");
+    }
 
     function _order(address requester, uint256 salt) internal view returns (Order memory o) {
         o.requester = requester;

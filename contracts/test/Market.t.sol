@@ -119,21 +119,9 @@ abstract contract Scene is Base {
         (amount,,,) = market.accountOf(agentId, token);
     }
 
-    function _isState(bytes32 id, State want) internal view {
-        assertEq(uint256(market.stateOf(id)), uint256(want), "state");
-    }
-
     /// @dev The call fails, with exactly this error.
     function _refused(address by, bytes memory call, bytes memory want) internal {
         _refusedBy(address(market), by, 0, call, want);
-    }
-
-    function _refusedBy(address target, address by, uint256 value, bytes memory call, bytes memory want) internal {
-        vm.deal(by, by.balance + value);
-        vm.prank(by);
-        (bool ok, bytes memory have) = target.call{value: value}(call);
-        assertTrue(!ok, "it was not refused");
-        assertTrue(keccak256(have) == keccak256(want), "another error");
     }
 
     function _wrongState(bytes32 id, State have, State want) internal pure returns (bytes memory) {

@@ -206,21 +206,9 @@ abstract contract Court is Base {
         assertTrue(log.topics[2] == bytes32(jobId), "the event's jobId");
     }
 
-    function _isState(bytes32 id, State want) internal view {
-        assertEq(uint256(market.stateOf(id)), uint256(want), "state");
-    }
-
     /// @dev The call to the evaluator fails, with exactly this error.
     function _refused(address by, bytes memory call, bytes memory want) internal {
         _refusedBy(address(quorum), by, 0, call, want);
-    }
-
-    function _refusedBy(address target, address by, uint256 value, bytes memory call, bytes memory want) internal {
-        vm.deal(by, by.balance + value);
-        vm.prank(by);
-        (bool ok, bytes memory have) = target.call{value: value}(call);
-        assertTrue(!ok, "it was not refused");
-        assertTrue(keccak256(have) == keccak256(want), "another error");
     }
 
     function _notAuthorized(address caller, address expected) internal pure returns (bytes memory) {
