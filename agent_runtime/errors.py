@@ -21,9 +21,45 @@ class ModelCorrupt(Failure):
 
 
 class EngineFailed(Failure):
-    """The engine's library is missing or gave up while it was computing."""
+    """The engine's library is missing, or gave up while it was computing."""
 
     code = "engine.failed"
+
+
+class EngineCrashed(EngineFailed):
+    """The child process that holds the model was ended: by a crash, by its memory limit, or because it showed no sign of life."""
+
+    code = "engine.crashed"
+
+
+class EngineUnreachable(EngineFailed):
+    """The model server gave no usable answer within the deadline: it is away, too slow, or failing inside."""
+
+    code = "engine.unreachable"
+
+
+class EngineUnauthorised(EngineFailed):
+    """The model server wants a key, or another one."""
+
+    code = "engine.unauthorised"
+
+
+class EngineRateLimited(EngineFailed):
+    """The model server asked to wait for longer than the deadline allows."""
+
+    code = "engine.rate_limited"
+
+
+class EngineRefused(EngineFailed):
+    """The model server understood the request and will not serve it: an unknown model, a filter, a redirect."""
+
+    code = "engine.refused"
+
+
+class EngineMalformed(EngineFailed):
+    """What answered the request is too large, or not the answer of an OpenAI-compatible server."""
+
+    code = "engine.malformed"
 
 
 class PromptTooLong(InvalidInput):
@@ -66,3 +102,9 @@ class NoAnswer(Failure):
     """No chain of thought came to an answer in the task's format, so the seat has nothing to commit."""
 
     code = "reasoning.no_answer"
+
+
+class CalibrationInvalid(InvalidInput):
+    """A calibration that cannot be read, fitted, or used with this model and way of sampling."""
+
+    code = "calibration.invalid"

@@ -29,10 +29,16 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """The chosen answer, and its share of the weight of all samples (failed ones included) in basis points."""
+    """The chosen answer, its share of the weight of all samples (failed ones included) in basis points, and the evidence for it:
+    the weight of its samples over the most that all samples could weigh, 0…1.
+
+    The share compares answers with each other; the evidence falls too where every chain is unsure. So that is what a calibration
+    maps to a probability of being right.
+    """
 
     answer: bytes
     share_bps: int
+    evidence: float
 
 
 def weight_of(mean_logprob: float) -> int:
@@ -51,4 +57,8 @@ def self_consistency(task_id: bytes, ballots: Sequence[Ballot]) -> Consensus | N
     ]
     result = tally(task_id, votes, _ANY_SHARE)
     assert result.winner is not None
-    return Consensus(answers[result.winner], result.winner_weight * FULL_SCALE // result.total_weight)
+    return Consensus(
+        answer=answers[result.winner],
+        share_bps=result.winner_weight * FULL_SCALE // result.total_weight,
+        evidence=result.winner_weight / (FULL_SCALE * len(votes)),
+    )
