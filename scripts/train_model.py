@@ -2,7 +2,7 @@
 ``ban`` renews the list of public questions.
 
     python scripts/train_model.py tokenizer --out /tmp/run
-    python scripts/train_model.py train --run /tmp/run --minutes 65
+    python scripts/train_model.py train --run /tmp/run --tokens 120
     python scripts/train_model.py export --run /tmp/run
     python scripts/train_model.py ban --bbh PATH_OF_BIG_BENCH_HARD_JSON_FILES
 """
@@ -42,7 +42,9 @@ def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = Tokenizer.from_file(str(args.run / "tokenizer.json"))
-    recipe = Recipe(seed=args.seed, minutes=args.minutes, batch_tokens=args.batch_tokens)
+    recipe = Recipe(
+        seed=args.seed, tokens=round(args.tokens * 1e6), batch_tokens=args.batch_tokens, constant_share=args.constant
+    )
     trainer = Trainer(
         recipe, tokenizer, args.run, device=device, clock=time.monotonic, compiled=not args.no_compile,
         log=lambda line: print(line, flush=True),
@@ -72,7 +74,7 @@ def export(args: argparse.Namespace) -> None:
         (MODEL_FOLDER / "curve.json").write_text(f"[\n{lines}\n]\n", "utf-8")
     else:
         weights = torch.load(args.run / f"snapshot-{args.snapshot:03d}.pt", map_location="cpu")
-        facts["trained"] = {"snapshot_minute": args.snapshot}
+        facts["trained"] = {"snapshot_million_tokens": args.snapshot}
         folder = args.out or early_folder()
     export_model(weights, ModelShape(), args.run / "tokenizer.json", folder, facts)
     print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir())} bytes")
@@ -111,7 +113,10 @@ def main() -> None:
         command.add_argument("--seed", type=int, default=7)
         if name == "train":
             command.add_argument(
-                "--minutes", type=float, default=65.0, help="wall-clock length of the whole run"
+                "--tokens", type=float, default=120.0, help="millions of tokens of the whole run"
+            )
+            command.add_argument(
+                "--constant", type=float, default=0.5, help="share of the run before the learning rate falls"
             )
             command.add_argument("--batch-tokens", type=int, default=3584)
             command.add_argument("--threads", type=int, default=1)
@@ -123,7 +128,7 @@ def main() -> None:
             )
         if name == "export":
             command.add_argument(
-                "--snapshot", type=int, help="minute of a snapshot to export as the early model"
+                "--snapshot", type=int, help="millions of tokens of a snapshot to export as the early model"
             )
             command.add_argument(
                 "--out", type=Path, help="folder to write (default: the package's own weights)"

@@ -170,9 +170,11 @@ def test_web3_works(devnet: Devnet) -> None:
     session.close()
 
 
+# ethers answers a repeated question from its memory for 250 ms, even for a nonce: too long where blocks come at once.
 ETHERS = """
 import { ethers } from "ethers";
-const provider = new ethers.JsonRpcProvider(process.argv[1], undefined, { polling: true, pollingInterval: 200 });
+const options = { polling: true, pollingInterval: 200, cacheTimeout: -1 };
+const provider = new ethers.JsonRpcProvider(process.argv[1], undefined, options);
 const wallet = new ethers.Wallet(process.argv[2], provider);
 const sent = await wallet.sendTransaction({ to: process.argv[3], value: 9n });
 const receipt = await sent.wait();

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -21,7 +20,6 @@ from agent_runtime.model.training.stream import IGNORED, ExampleStream, Row, pad
 from agent_runtime.model.training.tokenizer import train_tokenizer
 
 SHAPE = ModelShape(width=32, layers=2, heads=2, feed_forward=64, context_tokens=256)
-SECONDS_PER_STEP = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -29,24 +27,13 @@ def tokenizer() -> Tokenizer:
     return Tokenizer.from_file(str(shipped_folder() / "tokenizer.json"))
 
 
-def ticking() -> Callable[[], float]:
-    """A clock that moves by a fixed amount whenever it is read."""
-    now = [0.0]
-
-    def clock() -> float:
-        now[0] += SECONDS_PER_STEP
-        return now[0]
-
-    return clock
-
-
-def trainer(folder: Path, tokenizer: Tokenizer, minutes: float) -> Trainer:
+def trainer(folder: Path, tokenizer: Tokenizer, tokens: int) -> Trainer:
     recipe = Recipe(
-        seed=1, minutes=minutes, batch_tokens=600, learning_rate=5e-3, warmup_steps=4, shape=SHAPE
+        seed=1, tokens=tokens, batch_tokens=600, learning_rate=5e-3, warmup_steps=4, shape=SHAPE
     )
     return Trainer(
-        recipe, tokenizer, folder, device="cpu", clock=ticking(), log=lambda line: None, compiled=False,
-        checkpoint_s=1e9, snapshot_s=1e9,
+        recipe, tokenizer, folder, device="cpu", clock=lambda: 0.0, log=lambda line: None, compiled=False,
+        checkpoint_s=1e9, snapshot_tokens=10_000,
     )  # fmt: skip
 
 
@@ -84,7 +71,7 @@ def test_the_loss_covers_completions_only_and_marks_solved_rows() -> None:
 
 
 def test_a_run_learns_and_reports(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    run = trainer(tmp_path, tokenizer, minutes=2.0)
+    run = trainer(tmp_path, tokenizer, tokens=22_000)
     first = run.loss_of(run.model, *_one_batch(tokenizer))[0].item()
     run.run()
     assert run.loss_of(run.model, *_one_batch(tokenizer))[0].item() < 0.8 * first
@@ -92,13 +79,14 @@ def test_a_run_learns_and_reports(tmp_path: Path, tokenizer: Tokenizer) -> None:
     assert report["steps"] == run.step >= 30
     assert report["curve"][-1]["tokens"] == report["tokens"] > 10_000
     assert (tmp_path / "final.pt").exists()
+    assert [path.name for path in sorted(tmp_path.glob("snapshot-*.pt"))] == ["snapshot-000.pt"], "named by millions"
     assert run.learning_rate() == pytest.approx(0.02 * 5e-3)
 
 
 def test_a_stopped_run_goes_on_from_its_checkpoint(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    first = trainer(tmp_path, tokenizer, minutes=0.3)
+    first = trainer(tmp_path, tokenizer, tokens=4_000)
     first.run()
-    resumed = trainer(tmp_path, tokenizer, minutes=0.6)
+    resumed = trainer(tmp_path, tokenizer, tokens=8_000)
     assert resumed.resume()
     assert (resumed.step, resumed.tokens, resumed.elapsed_s) == (first.step, first.tokens, first.elapsed_s)
     assert resumed.stream.rng.getstate() == first.stream.rng.getstate()
@@ -107,7 +95,7 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(tmp_path: Path, tokenizer: To
         assert torch.equal(ours, theirs)
     resumed.run()
     assert resumed.step > first.step
-    assert not trainer(tmp_path / "elsewhere", tokenizer, minutes=0.1).resume()
+    assert not trainer(tmp_path / "elsewhere", tokenizer, tokens=1_000).resume()
 
 
 def test_shares_follow_the_error_rates() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,14 +31,32 @@ from symphony_chain.tx_journal import TxJournal
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 BLOCK_TIME_S = 0.2
+_MINING = threading.Lock()
 PASSWORD = "correct horse battery"
 ETHER = 10**18
 
 
 @pytest.fixture(scope="session")
 def devnet() -> Iterator[Devnet]:
-    with start_devnet(block_time_s=BLOCK_TIME_S) as node:
+    """A devnet that we mine ourselves: anvil can mine into its own reorganisation, and is then left with heights that no
+    block has.
+    """
+    ended = threading.Event()
+
+    def mine() -> None:
+        with Rpc(node.url) as client:
+            while not ended.wait(BLOCK_TIME_S):
+                with _MINING:
+                    client.call("evm_mine")
+
+    with start_devnet(block_time_s=0) as node:
+        with Rpc(node.url) as client:
+            client.call("evm_setAutomine", False)
+        miner = threading.Thread(target=mine, name="miner")
+        miner.start()
         yield node
+        ended.set()
+        miner.join()
 
 
 @pytest.fixture(scope="session")
@@ -157,6 +176,16 @@ def question(text: str = "What is 19 + 23?", **changes: object) -> TaskRequest:
 def jump(rpc: Rpc, seconds: int) -> None:
     """Moves the chain's clock on; blocks from now on are that much later."""
     rpc.call("evm_increaseTime", seconds)
+
+
+def reorganise(rpc: Rpc, blocks: Callable[[], int]) -> None:
+    """Replaces the newest blocks by empty ones.
+
+    Args:
+        blocks: how many; asked when no more are mined.
+    """
+    with _MINING:
+        rpc.call("anvil_reorg", blocks(), [])
 
 
 def eventually(condition: Callable[[], object], deadline_s: float = 60.0, what: str = "the condition") -> None:

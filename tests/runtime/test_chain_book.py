@@ -16,7 +16,7 @@ from symphony_chain import events as ev
 from symphony_chain.rpc import Block, Rpc
 from symphony_chain.skills import pack_word
 from symphony_chain.types import NATIVE, Kind, SeatAward, SeatResult, Skip, State
-from tests.runtime.conftest import Buyer, ConfigFor, eventually, question
+from tests.runtime.conftest import Buyer, ConfigFor, eventually, question, reorganise
 from tests.runtime.people import RunningWorker
 from tests.runtime.scripted import ScriptedEngine, add_up
 
@@ -225,6 +225,6 @@ def test_a_worker_lives_through_a_reorganisation(depth: int, buyer: Buyer, confi
     with RunningWorker(config_for("ada"), ScriptedEngine(add_up)) as ada:
         posted = buyer.requester.post(question(k=1, bid_window_s=200, linger_s=8), "reorg")
         eventually(lambda: any(v.bids for v in ada.worker.view.book.tasks() if v.task_id == posted.task_id), what="the bid")
-        rpc.call("anvil_reorg", depth, [])
+        reorganise(rpc, lambda: depth)
         outcome = buyer.requester.drive(posted)
     assert outcome.state is State.SETTLED and outcome.answer == "42"

@@ -20,7 +20,7 @@ from symphony_chain.rpc import Log, Rpc
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import Call
 from symphony_chain.types import State
-from tests.runtime.conftest import Buyer, ConfigFor, eventually, jump, question
+from tests.runtime.conftest import Buyer, ConfigFor, eventually, jump, question, reorganise
 from tests.runtime.people import RunningWorker
 from tests.runtime.scripted import ScriptedEngine, add_up
 
@@ -154,7 +154,7 @@ def test_a_reorganisation_takes_reveals_and_settlement_away(
         reveals = logs_of(rpc, deployment, posted, AnswerRevealed)
         first = min(log.block_number for log, _ in reveals)
         before = {log.block_hash for log, _ in reveals}
-        rpc.call("anvil_reorg", rpc.block_number() - first + 1, [])
+        reorganise(rpc, lambda: rpc.block_number() - first + 1)
 
         def again() -> bool:
             now = logs_of(rpc, deployment, posted, TaskSettled)

@@ -18,7 +18,7 @@ from symphony_chain.rewards import RewardPoolClient, encode_record
 from symphony_chain.rpc import Rpc
 from symphony_chain.types import State
 from tests.cli.conftest import invoke
-from tests.runtime.conftest import Bank, Buyer, ConfigFor, eventually, jump, question
+from tests.runtime.conftest import Bank, Buyer, ConfigFor, eventually, jump, question, reorganise
 from tests.runtime.people import RunningWorker, keys_of, records_of
 from tests.runtime.scripted import ScriptedEngine, add_up
 
@@ -111,7 +111,7 @@ def test_a_record_that_a_reorganisation_takes_away_is_sent_again(
         posted = buyer.requester.post(question(k=1, shared_bps=SHARED_BPS), "undone")
         buyer.requester.drive(posted)
         eventually(lambda: records_of(rpc, deployment, posted.task_id), what="the record")
-        rpc.call("anvil_reorg", 2, [])
+        reorganise(rpc, lambda: 2)
         eventually(lambda: records_of(rpc, deployment, posted.task_id), what="the record again")
         block = rpc.block_number()
         eventually(lambda: rpc.block_number() > block + 4, what="a few blocks")

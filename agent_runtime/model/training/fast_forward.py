@@ -19,6 +19,14 @@ from agent_runtime.model.training.stream import IGNORED
 LossFunction = Callable[[Any, torch.Tensor, torch.Tensor], tuple[torch.Tensor, list[bool]]]
 
 
+def matrix_dtype(device: str) -> torch.dtype:
+    """The number format in which matrices multiply fastest: bfloat16 where the hardware has it (1.6 times as fast), else
+    float32 (a CPU without AVX512-BF16 emulates bfloat16, forty times as slow).
+    """
+    native = device.startswith("cuda") or torch.cpu.get_capabilities()["avx512_bf16"]
+    return torch.bfloat16 if native else torch.float32
+
+
 def completion_loss_function(*, compiled: bool, dtype: torch.dtype = torch.bfloat16) -> LossFunction:
     """A function of (model, inputs, targets), both int64 [rows, tokens], that returns the mean cross-entropy
     over the completion tokens and, per row, whether the model's first choice was right at every one of them.

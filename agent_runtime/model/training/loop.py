@@ -1,9 +1,8 @@
-"""The training loop: Muon for matrices, AdamW for the rest, a schedule by wall clock, checkpoints that
-resume.
+"""The training loop: Muon for matrices, AdamW for the rest, a schedule by tokens, checkpoints that resume.
 
-The clock is passed in. The learning rate warms up, stays constant for the first half of the run and falls
-linearly to 2 % at its end: about half of the final accuracy comes in that fall, so a run must reach its end.
-Knows no export format.
+The learning rate warms up, stays constant for a share of the run and falls linearly to 2 % at its end: about
+half of the final accuracy comes in that fall, so a run must reach its end. What is learned depends on the
+recipe alone; the clock, which is passed in, only says when to save. Knows no export format.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from tokenizers import Tokenizer
 
 from agent_runtime.model.architecture import ModelShape, build_model
 from agent_runtime.model.families import DRILLS, FAMILIES
-from agent_runtime.model.training.fast_forward import completion_loss_function
+from agent_runtime.model.training.fast_forward import completion_loss_function, matrix_dtype
 from agent_runtime.model.training.mix import AdaptiveMix
 from agent_runtime.model.training.stream import Batch, ExampleStream
 
@@ -30,7 +29,7 @@ class Recipe:
     """Everything that decides a training run, beside the machine's speed."""
 
     seed: int = 7
-    minutes: float = 65.0
+    tokens: int = 120_000_000  # of the whole run, prompts and padding included
     batch_tokens: int = 3584
     learning_rate: float = 3e-3
     warmup_steps: int = 100
@@ -44,23 +43,23 @@ class Recipe:
 
 class Trainer:
     """One resumable run in ``folder``: ``state.pt``, ``curve.json`` and a snapshot of the weights every
-    ``snapshot_s``.
+    ``snapshot_tokens``, named by its millions of tokens.
     """
 
     def __init__(
         self, recipe: Recipe, tokenizer: Tokenizer, folder: Path, *, device: str, clock: Callable[[], float],
         log: Callable[[str], None] = print, compiled: bool = True, checkpoint_s: float = 120.0,
-        snapshot_s: float = 480.0,
+        snapshot_tokens: int = 5_000_000,
     ) -> None:  # fmt: skip
         self.recipe, self.folder, self.device, self.clock, self.log = recipe, folder, device, clock, log
-        self.checkpoint_s, self.snapshot_s = checkpoint_s, snapshot_s
+        self.checkpoint_s, self.snapshot_tokens = checkpoint_s, snapshot_tokens
         self.model = build_model(recipe.shape, recipe.seed).to(device)
         self.mix = AdaptiveMix(list(FAMILIES), list(DRILLS), recipe.priors)
         self.stream = ExampleStream(
             tokenizer, self.mix, recipe.seed, recipe.batch_tokens, recipe.shape.context_tokens, recipe.reword
         )
         self.optimizers = make_optimizers(self.model, recipe)
-        self.loss_of = completion_loss_function(compiled=compiled)
+        self.loss_of = completion_loss_function(compiled=compiled, dtype=matrix_dtype(device))
         self.step, self.tokens, self.elapsed_s, self.loss = 0, 0, 0.0, 0.0
         self.curve: list[dict[str, Any]] = []
 
@@ -85,28 +84,26 @@ class Trainer:
         return True
 
     def run(self) -> None:
-        """Train until the recipe's minutes are used up, counting the time of earlier runs of the same folder."""
+        """Train until the recipe's tokens are used up, counting those of earlier runs of the same folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         started = self.clock() - self.elapsed_s
         next_save = self.elapsed_s + self.checkpoint_s
-        next_snapshot = self.elapsed_s + self.snapshot_s
-        while self.elapsed_s < self.recipe.minutes * 60:
+        while self.tokens < self.recipe.tokens:
+            before = self.tokens // self.snapshot_tokens
             self._train_step(self.stream.next())
             self.elapsed_s = self.clock() - started
             if self.elapsed_s >= next_save:
                 next_save = self.elapsed_s + self.checkpoint_s
                 self.save()
-            if self.elapsed_s >= next_snapshot:
-                next_snapshot = self.elapsed_s + self.snapshot_s
-                torch.save(
-                    self.model.state_dict(), self.folder / f"snapshot-{int(self.elapsed_s // 60):03d}.pt"
-                )
+            if self.tokens // self.snapshot_tokens > before:
+                name = f"snapshot-{self.tokens // 1_000_000:03d}.pt"
+                torch.save(self.model.state_dict(), self.folder / name)
         self.save()
         torch.save(self.model.state_dict(), self.folder / "final.pt")
 
     def learning_rate(self) -> float:
-        """The rate at this step and moment."""
-        recipe, done = self.recipe, self.elapsed_s / (self.recipe.minutes * 60)
+        """The rate at this step."""
+        recipe, done = self.recipe, self.tokens / self.recipe.tokens
         warm = min(1.0, (self.step + 1) / recipe.warmup_steps)
         fall = (
             1.0
