@@ -7,33 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from eth_utils.address import is_checksum_address
 
 from agent_runtime.bidding import BidPolicy
+from agent_runtime.engines.config import EngineConfig, located
 from agent_runtime.errors import ConfigInvalid
 from agent_runtime.reasoning.cot import ThinkingPolicy
 from symphony_chain.skills import DEFAULT_TAGS, FULL_SCALE
-
-
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """Which engine thinks.
-
-    Attributes:
-        spec: ``torch``, ``llama_cpp``, or an import path ``module:function`` of a function without arguments that gives one.
-        weights: model folder; None for the built-in model.
-        random_weights_seed: torch only, for control runs.
-        tokens_per_second: first guess of the speed, until tasks have been measured.
-    """
-
-    spec: str = "torch"
-    weights: Path | None = None
-    random_weights_seed: int | None = None
-    tokens_per_second: float = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +141,10 @@ def _required(item: Any) -> bool:
 
 
 def _value(hint: Any, value: Any, where: str, base: Path) -> Any:
-    if hint in (EngineConfig, ThinkingPolicy, BidPolicy):
+    if hint is EngineConfig:
+        built = _build(hint, {"spec": value} if isinstance(value, str) else value, where + ".", base)
+        return replace(built, spec=located(built.spec, base))
+    if hint in (ThinkingPolicy, BidPolicy):
         return _build(hint, value, where + ".", base)
     if hint in (Path, Path | None) and isinstance(value, str) and value:
         return base / value
@@ -173,6 +160,8 @@ def _value(hint: Any, value: Any, where: str, base: Path) -> Any:
         return dict(value)
     raise TypeError(f"{where} = {value!r} is not of the right kind")
 
+    if hint is bool and isinstance(value, bool):
+        return value
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):

@@ -61,12 +61,17 @@ def registration_file(identity: Identity, agent_id: int | None) -> Registration:
         node=NodeInfo(
             device=config.device,
             memory_bytes=config.memory_bytes,
-            model_digests=(bytes.fromhex(identity.engine.model_sha256.removeprefix("0x")),),
+            model_digests=_model_digests(identity.engine),
             max_parallel_tasks=config.bidding.max_seats,
             gateway_url=identity.gateway_url,
         ),
         registrations=() if agent_id is None else (RegistrationRef(agent_id, registry),),
     )
+
+
+def _model_digests(engine: EngineInfo) -> tuple[bytes, ...]:
+    """Of weights that this node holds; the address of somebody's server, or a recipe, is no model that it owns."""
+    return (bytes.fromhex(engine.model_sha256),) if engine.digest_of == "weights" else ()
 
 
 class Registrar:

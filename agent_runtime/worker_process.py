@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import importlib
 import json
 import logging
 import os
@@ -20,9 +19,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent_runtime.config import EngineConfig, WorkerConfig, load_config
-from agent_runtime.engines import Engine, open_engine
-from agent_runtime.errors import ConfigInvalid
+from agent_runtime.config import WorkerConfig, load_config
+from agent_runtime.engines import open_engine
 from agent_runtime.worker import Worker
 from symphony_chain.deploy import Deployment
 from symphony_chain.errors import SymphonyError
@@ -60,7 +58,7 @@ def _run(config: WorkerConfig, stop: threading.Event) -> None:
     owner, operator = (keystore.unlock(name, password) for name in (config.owner, config.operator))
     with Rpc(config.rpc_url) as rpc:
         deployment.require(rpc)  # before the model is loaded: a wrong address should show at once
-        engine = make_engine(config.engine)
+        engine = open_engine(config.engine)
         try:
             with Worker(config, engine, rpc, deployment, owner=owner, operator=operator) as worker:
                 worker.start()
@@ -69,24 +67,6 @@ def _run(config: WorkerConfig, stop: threading.Event) -> None:
                 worker.run(stop)
         finally:
             engine.close()
-
-
-def make_engine(config: EngineConfig) -> Engine:
-    """The configured engine.
-
-    Raises:
-        ConfigInvalid: the import path leads nowhere. ModelMissing, ModelCorrupt, EngineFailed: see `open_engine`.
-    """
-    if ":" not in config.spec:
-        return open_engine(config.spec, weights=config.weights, random_weights_seed=config.random_weights_seed)
-    module, _, name = config.spec.partition(":")
-    try:
-        engine: Engine = getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError) as error:
-        raise ConfigInvalid(
-            f"engine {config.spec!r} cannot be imported: {error}", hint="give torch, llama_cpp or module:function"
-        ) from error
-    return engine
 
 
 def _follow_parent(parent_pid: int, stop: threading.Event) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from agent_runtime.config import EngineConfig, WorkerConfig
+from agent_runtime.config import WorkerConfig
+from agent_runtime.engines import EngineConfig
 from agent_runtime.engines.weights import GGUF, SAFETENSORS, shipped_folder, verified
 from agent_runtime.model.families import SHIPPED
 from agent_runtime.reasoning.cot import ThinkingPolicy

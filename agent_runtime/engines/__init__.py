@@ -1,41 +1,63 @@
-"""Engines: what turns prompts into sampled completions. ``open_engine`` gives one by name; heavy libraries
-load only then.
+"""Engines: what turns prompts into sampled completions. ``open_engine`` is the one way to have one; heavy libraries load only
+then.
 """
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import Any
 
+from agent_runtime.engines.config import NAMES, EngineConfig, kind_of
 from agent_runtime.engines.protocol import Engine, EngineInfo, Sample
 from agent_runtime.engines.weights import GGUF, shipped_folder
-from symphony_chain.errors import InvalidInput
+from agent_runtime.errors import ConfigInvalid
 
-__all__ = ["Engine", "EngineInfo", "Sample", "open_engine"]
+__all__ = ["Engine", "EngineConfig", "EngineInfo", "Sample", "open_engine"]
 
 
-def open_engine(spec: str, *, weights: Path | None = None, random_weights_seed: int | None = None) -> Engine:
-    """An engine by name.
+def open_engine(engine: str | EngineConfig, **options: Any) -> Engine:
+    """The engine that one line describes.
 
     Args:
-        spec: ``torch`` or ``llama_cpp``.
-        weights: a model folder (default: the built-in model); for ``llama_cpp`` its GGUF must be one that
-            this installation pins.
-        random_weights_seed: torch only: a model of the built-in shape with random weights, for control runs.
+        engine: ``torch`` or ``llama_cpp`` for the built-in model, a Hugging Face folder, a GGUF file, the URL of an
+            OpenAI-compatible server, or ``module:function``; or a whole `EngineConfig`.
+        options: further fields of `EngineConfig`, where ``engine`` is a text.
     Raises:
-        InvalidInput: no such engine, or random weights asked of llama.cpp.
-        ModelMissing, ModelCorrupt, EngineFailed: see ``agent_runtime.errors``.
+        InvalidInput: no such engine, or an option that it does not have.
+        ConfigInvalid: ``module:function`` leads nowhere, or a key cannot be used.
+        ModelMissing, ModelCorrupt, EngineFailed and its kinds: see ``agent_runtime.errors``.
     """
-    folder = shipped_folder() if weights is None else weights
-    if spec == "torch":
+    config = EngineConfig(engine, **options) if isinstance(engine, str) else engine
+    kind = kind_of(config)
+    place = (config.weights or shipped_folder()) if config.spec in NAMES else Path(config.spec)
+    if kind == "torch":
         from agent_runtime.engines.torch_engine import TorchEngine
 
-        return TorchEngine(folder, random_weights_seed=random_weights_seed)
-    if spec != "llama_cpp":
-        raise InvalidInput(f"there is no engine named {spec!r}", hint="use torch or llama_cpp")
-    if random_weights_seed is not None:
-        raise InvalidInput(
-            "the llama_cpp engine has no random weights", hint="use the torch engine for control runs"
+        return TorchEngine(
+            place,
+            random_weights_seed=config.random_weights_seed,
+            sha256=config.sha256,
+            context_tokens=config.context_tokens,
         )
-    from agent_runtime.engines.llama_engine import LlamaCppEngine
+    if kind == "llama_cpp":
+        from agent_runtime.engines.llama_engine import LlamaCppEngine
 
-    return LlamaCppEngine(folder / GGUF, folder)
+        return LlamaCppEngine(
+            place / GGUF if config.spec in NAMES else place,
+            sha256=config.sha256,
+            context_tokens=config.context_tokens,
+            memory_limit_bytes=config.memory_limit_bytes,
+        )
+    if kind == "openai":
+        from agent_runtime.engines.openai_engine import OpenAIEngine
+
+        return OpenAIEngine(config)
+    module, _, name = config.spec.partition(":")
+    try:
+        opened: Engine = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError) as error:
+        raise ConfigInvalid(
+            f"engine {config.spec!r} cannot be imported: {error}", hint="give torch, llama_cpp or module:function"
+        ) from error
+    return opened

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from agent_runtime.errors import PromptTooLong
+from agent_runtime.errors import ModelCorrupt, PromptTooLong
 from symphony_chain.errors import InvalidInput
 
 MIN_ANSWER_TOKENS = 32
+#: Context of a foreign model that is used unless the operator asks for more: a cache for 128k tokens is no small thing.
+MOST_CONTEXT_TOKENS = 8192
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,9 @@ class Sample:
     """One completion.
 
     ``token_ids`` and ``logprobs`` have one entry per generated token, the end token included where it came; a
-    log-probability is the model's own, at temperature 1, whatever temperature drew the token. ``text`` ends
-    before a stop string. ``finish`` is ``stop`` (end token or stop string) or ``length``.
+    log-probability is the model's own, at temperature 1, whatever temperature drew the token. A server may keep both to
+    itself: then ids are -1, and ``logprobs`` is empty. ``text`` ends before a stop string. ``finish`` is ``stop`` (end token
+    or stop string) or ``length``.
     """
 
     text: str
@@ -34,8 +37,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Identity of what answers: library, sha-256 of the weights file, device, number type, context length in
-    tokens.
+    """Identity of what answers: library, a sha-256 that names the model, device, number type, context length in tokens.
+
+    ``digest_of`` says what ``model_sha256`` is the hash of: the ``weights`` that were loaded; the ``recipe`` of random
+    weights; or the ``address`` of a server (its URL and the model's id there), whose weights nobody here has seen.
     """
 
     engine: str
@@ -43,6 +48,7 @@ class EngineInfo:
     device: str
     dtype: str
     context_tokens: int
+    digest_of: Literal["weights", "recipe", "address"] = "weights"
 
 
 class Engine(Protocol):
@@ -79,6 +85,23 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give memory and files back; the engine cannot be used afterwards."""
+
+
+def usable_context(own_tokens: int | None, asked_tokens: int | None) -> int:
+    """Context to work with: what is asked for, within the model's own (None: it names none).
+
+    Raises:
+        InvalidInput: more is asked for than the model has. ModelCorrupt: it has none to speak of.
+    """
+    if own_tokens is not None and own_tokens <= MIN_ANSWER_TOKENS:
+        raise ModelCorrupt(f"a model with a context of {own_tokens} tokens answers nothing", hint="use another model")
+    if asked_tokens is None:
+        return min(own_tokens or MOST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS)
+    if own_tokens is not None and asked_tokens > own_tokens:
+        raise InvalidInput(
+            f"the model has a context of {own_tokens} tokens, not {asked_tokens}", hint="ask for less, or leave it out"
+        )
+    return asked_tokens
 
 
 def check_request(n: int, temperature: float, max_tokens: int) -> None:

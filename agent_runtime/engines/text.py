@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent_runtime.engines.weights import verified
+from agent_runtime.engines.weights import read_verified
 from agent_runtime.errors import ModelCorrupt
 
 if TYPE_CHECKING:
@@ -16,13 +16,15 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """``tokenizer.json`` of a model folder; ``ModelMissing`` or ``ModelCorrupt`` where it cannot be had."""
     from tokenizers import Tokenizer
 
-    path, _ = verified(folder, "tokenizer.json")
+    path, data = folder / "tokenizer.json", read_verified(folder, "tokenizer.json")
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_buffer(data)
     except Exception as error:  # the library raises a bare Exception
         raise ModelCorrupt(
             f"{path} is no tokenizer: {error}", hint="export the model again", path=str(path)
         ) from error
+    tokenizer.no_truncation()  # some files carry their training's settings
+    tokenizer.no_padding()
     tokenizer.encode_special_tokens = (
         True  # a task's text is data: "<|end|>" in it is seven characters, not the end token
     )
@@ -30,6 +32,6 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Token ids of a text."""
-    ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+    """Token ids of a text, behind the start token where the model was trained with one."""
+    ids: list[int] = tokenizer.encode(text).ids
     return ids

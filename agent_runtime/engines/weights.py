@@ -1,22 +1,30 @@
 """Finds model files and proves that they are the pinned ones before anything parses them.
 
-A model folder holds ``config.json``, ``tokenizer.json``, ``model.safetensors`` and a GGUF; ``manifest.json``
-pins each by sha-256. GGUF files are read by native code, so only hashes that are pinned in this installation
-are ever opened. Imports no model library.
+A model folder of ours holds ``config.json``, ``tokenizer.json``, ``model.safetensors`` and a GGUF; ``manifest.json``
+pins each by sha-256. What is hashed are the very bytes that are parsed: nobody can swap a file in between. GGUF files
+are read by native code, so only hashes that this installation or the operator pins are ever opened. Imports no model
+library.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from agent_runtime.errors import ModelCorrupt, ModelMissing
 
 MANIFEST = "manifest.json"
 SAFETENSORS, GGUF = "model.safetensors", "model-f16.gguf"
+SAFETENSORS_INDEX = "model.safetensors.index.json"
 _REINSTALL = "reinstall symphony, or run `python scripts/train_model.py export` with a finished training run"
 
 
@@ -35,10 +43,8 @@ def sha256_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise ModelMissing(
-            f"there is no model file at {path}", hint=f"check the path; {_REINSTALL}", path=str(path)
-        ) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise _missing(path) from None
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -59,8 +65,52 @@ def verified(folder: Path, name: str) -> tuple[Path, str]:
     """
     path = folder / name
     digest = sha256_of(path)
-    manifest = read_manifest(folder)
-    pinned = None if manifest is None else manifest["files"].get(name, {}).get("sha256")
+    _check_manifest(path, digest)
+    return path, digest
+
+
+def read_verified(folder: Path, name: str) -> bytes:
+    """Content of a file of a model folder, checked like `verified`; ``ModelMissing`` where it is not there."""
+    path = folder / name
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise _missing(path) from None
+    _check_manifest(path, hashlib.sha256(data).hexdigest())
+    return data
+
+
+def read_safetensors(folder: Path) -> Iterator[tuple[Path, bytes, str]]:
+    """Path, content and sha-256 of each weights file of a folder: ``model.safetensors``, or the parts that its index names.
+
+    Raises:
+        ModelMissing, ModelCorrupt: a file is not there, is not the pinned one, or the index names something else.
+    """
+    names = [SAFETENSORS]
+    if not (folder / SAFETENSORS).exists() and (folder / SAFETENSORS_INDEX).exists():
+        names = _parts(folder)
+    for name in names:
+        data = read_verified(folder, name)
+        yield folder / name, data, hashlib.sha256(data).hexdigest()
+
+
+def _parts(folder: Path) -> list[str]:
+    try:
+        names = sorted(set(json.loads(read_verified(folder, SAFETENSORS_INDEX))["weight_map"].values()))
+        strange = [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelCorrupt(f"{folder / SAFETENSORS_INDEX} is no index of weights: {error}", hint="download it again") from error
+    if strange or not names:
+        raise ModelCorrupt(
+            f"{folder / SAFETENSORS_INDEX} names {strange[0] if strange else 'no file'}",
+            hint="an index names safetensors files beside it, and nothing else",
+        )
+    return names
+
+
+def _check_manifest(path: Path, digest: str) -> None:
+    manifest = read_manifest(path.parent)
+    pinned = None if manifest is None else manifest["files"].get(path.name, {}).get("sha256")
     if pinned is not None and pinned != digest:
         raise ModelCorrupt(
             f"{path} has sha-256 {digest[:16]}…, but its manifest pins {pinned[:16]}…",
@@ -69,7 +119,18 @@ def verified(folder: Path, name: str) -> tuple[Path, str]:
             sha256=digest,
             pinned=pinned,
         )
-    return path, digest
+
+
+def check_pin(place: Path, digest: str, pin: str | None) -> None:
+    """``ModelCorrupt`` where the operator pinned other weights (None: nothing is pinned)."""
+    if pin is not None and pin != digest:
+        raise ModelCorrupt(
+            f"the weights at {place} have sha-256 {digest}, but {pin} is pinned",
+            hint="they were changed, or the pin is another model's",
+            path=str(place),
+            sha256=digest,
+            pinned=pin,
+        )
 
 
 def pinned_gguf_hashes() -> frozenset[str]:
@@ -81,14 +142,52 @@ def pinned_gguf_hashes() -> frozenset[str]:
     return frozenset(pins)
 
 
-def pinned_gguf(path: Path, pins: frozenset[str]) -> str:
-    """sha-256 of a GGUF file; ``ModelCorrupt`` where it is not one of ``pins``."""
-    digest = sha256_of(path)
-    if digest not in pins:
-        raise ModelCorrupt(
-            f"{path} (sha-256 {digest[:16]}…) is not a pinned GGUF file, and is not opened",
-            hint=f"use the shipped model; {_REINSTALL}",
-            path=str(path),
-            sha256=digest,
-        )
-    return digest
+class SealedCopy:
+    """A file's content where nobody can change it any more, and its sha-256: what was hashed is what will be loaded.
+
+    Linux: sealed memory without a name, whose pages the loader maps, so that it is held once. Elsewhere: a private file.
+    """
+
+    def __init__(self, source: Path) -> None:
+        try:
+            with source.open("rb") as file:
+                self._file, self._folder = _sealed(file)
+        except (FileNotFoundError, NotADirectoryError):
+            raise _missing(source) from None
+        self.bytes = os.fstat(self._file.fileno()).st_size
+        self._file.seek(0)
+        self.sha256 = hashlib.file_digest(self._file, "sha256").hexdigest()
+
+    @property
+    def descriptor(self) -> int:
+        """Descriptor that a child process must inherit to open `path`."""
+        return self._file.fileno()
+
+    @property
+    def path(self) -> str:
+        """Where a process with the descriptor finds the content."""
+        return f"/proc/self/fd/{self.descriptor}" if self._folder is None else str(self._file.name)
+
+    def close(self) -> None:
+        """Gives the memory back, once no process maps it; may be called again."""
+        self._file.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def _sealed(source: BinaryIO) -> tuple[BinaryIO, tempfile.TemporaryDirectory[str] | None]:
+    if sys.platform != "linux":
+        folder = tempfile.TemporaryDirectory(prefix="symphony-")  # mode 0700
+        path = Path(folder.name) / "model.gguf"
+        with path.open("xb") as target:
+            shutil.copyfileobj(source, target)
+        return path.open("rb"), folder
+    copy = os.fdopen(os.memfd_create("model", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b")
+    shutil.copyfileobj(source, copy, 1 << 20)
+    copy.flush()
+    fcntl.fcntl(copy, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    return copy, None
+
+
+def _missing(path: Path) -> ModelMissing:
+    return ModelMissing(f"there is no model file at {path}", hint=f"check the path; {_REINSTALL}", path=str(path))

@@ -56,7 +56,8 @@ def register(
 
     Repeating it brings the entry on chain to the new configuration; the agent keeps its number.
     """
-    from agent_runtime.config import EngineConfig, WorkerConfig
+    from agent_runtime.config import WorkerConfig
+    from agent_runtime.engines import EngineConfig
     from agent_runtime.reasoning.cot import ThinkingPolicy
     from symphony.cli.texts import gateways
 

@@ -45,8 +45,8 @@ def work(session: Session, path: Path) -> None:
 @contextmanager
 def _started(session: Session, path: Path) -> Iterator[Worker]:
     from agent_runtime.config import load_config
+    from agent_runtime.engines import open_engine
     from agent_runtime.worker import Worker
-    from agent_runtime.worker_process import make_engine
     from symphony_chain.deploy import Deployment
     from symphony_chain.keys import Keystore
     from symphony_chain.rpc import Rpc
@@ -57,7 +57,7 @@ def _started(session: Session, path: Path) -> Iterator[Worker]:
     owner, operator = (keystore.unlock(name, password) for name in (config.owner, config.operator))
     with Rpc(config.rpc_url) as rpc:
         deployment.require(rpc)  # before the model is loaded: a wrong address should show at once
-        engine = make_engine(config.engine)
+        engine = open_engine(config.engine)
         try:
             with Worker(config, engine, rpc, deployment, owner=owner, operator=operator) as worker:
                 worker.start()

@@ -29,8 +29,9 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_pins(tiny_folder: Path) -> frozenset[str]:
-    return frozenset({sha256_of(tiny_folder / GGUF)})
+def tiny_sha256(tiny_folder: Path) -> str:
+    """Of the folder's GGUF, which this installation does not pin."""
+    return sha256_of(tiny_folder / GGUF)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from agent_runtime.engines import open_engine
-from agent_runtime.engines.torch_engine import TorchEngine, load_llama
+from agent_runtime.engines.torch_engine import TorchEngine, load_causal_lm
 from agent_runtime.engines.weights import MANIFEST, SAFETENSORS
 from agent_runtime.errors import ModelCorrupt, ModelMissing, PromptTooLong
 from agent_runtime.model.architecture import END_ID
@@ -52,7 +52,7 @@ def test_a_sample_does_not_depend_on_what_else_is_in_the_batch(engine: TorchEngi
 def test_greedy_text_and_scores_are_those_of_a_plain_forward_pass(
     engine: TorchEngine, tiny_folder: Path
 ) -> None:
-    model, _ = load_llama(tiny_folder)
+    model, _ = load_causal_lm(tiny_folder)
     for prompt, (sample,) in zip(
         PROMPTS, engine.generate(PROMPTS, n=1, temperature=0.0, seed=0, max_tokens=20), strict=True
     ):
