@@ -16,6 +16,7 @@ from agent_runtime.model.families import FAMILIES, SHIPPED
 from agent_runtime.model.training.fast_forward import completion_loss_function, hidden_states
 from agent_runtime.model.training.loop import Recipe, Trainer
 from agent_runtime.model.training.mix import AdaptiveMix
+from agent_runtime.model.training.muon import Muon
 from agent_runtime.model.training.stream import IGNORED, ExampleStream, Row, pad
 from agent_runtime.model.training.tokenizer import train_tokenizer
 
@@ -68,6 +69,25 @@ def test_the_loss_covers_completions_only_and_marks_solved_rows() -> None:
     assert completion_loss_function(compiled=False, dtype=torch.float32)(model, right.inputs, right.targets)[
         1
     ] == [True]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_muon_steps_as_the_librarys_does(dtype: torch.dtype) -> None:
+    rng = torch.Generator().manual_seed(3)
+    starts = [torch.randn(shape, generator=rng) for shape in ((12, 20), (20, 12), (12, 20))]
+    ours, theirs = ([torch.nn.Parameter(start.clone()) for start in starts] for _ in range(2))
+    settings = {"lr": 0.02, "weight_decay": 0.05, "momentum": 0.95}
+    optimizer = Muon(ours, dtype=dtype, **settings)
+    library = torch.optim.Muon(theirs, adjust_lr_fn="match_rms_adamw", **settings)  # type: ignore[arg-type]
+    for _ in range(3):
+        for one, other in zip(ours, theirs, strict=True):
+            one.grad = torch.randn(one.shape, generator=rng)
+            other.grad = one.grad.clone()
+        optimizer.step()
+        library.step()
+    moved = max((one - start).abs().max().item() for one, start in zip(ours, starts, strict=True))
+    apart = max((one - other).abs().max().item() for one, other in zip(ours, theirs, strict=True))
+    assert apart < 0.02 * moved, "as far as bfloat16 goes"
 
 
 def test_a_run_learns_and_reports(tmp_path: Path, tokenizer: Tokenizer) -> None:

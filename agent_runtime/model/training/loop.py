@@ -21,6 +21,7 @@ from agent_runtime.model.architecture import ModelShape, build_model
 from agent_runtime.model.families import DRILLS, FAMILIES
 from agent_runtime.model.training.fast_forward import completion_loss_function, matrix_dtype
 from agent_runtime.model.training.mix import AdaptiveMix
+from agent_runtime.model.training.muon import Muon
 from agent_runtime.model.training.stream import Batch, ExampleStream
 
 
@@ -58,8 +59,9 @@ class Trainer:
         self.stream = ExampleStream(
             tokenizer, self.mix, recipe.seed, recipe.batch_tokens, recipe.shape.context_tokens, recipe.reword
         )
-        self.optimizers = make_optimizers(self.model, recipe)
-        self.loss_of = completion_loss_function(compiled=compiled, dtype=matrix_dtype(device))
+        dtype = matrix_dtype(device)
+        self.optimizers = make_optimizers(self.model, recipe, dtype)
+        self.loss_of = completion_loss_function(compiled=compiled, dtype=dtype)
         self.step, self.tokens, self.elapsed_s, self.loss = 0, 0, 0.0, 0.0
         self.curve: list[dict[str, Any]] = []
 
@@ -165,17 +167,11 @@ class Trainer:
         )
 
 
-def make_optimizers(model: torch.nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: torch.nn.Module, recipe: Recipe, dtype: torch.dtype) -> list[torch.optim.Optimizer]:
     """Muon on the hidden matrices, AdamW on the embedding and the norms."""
     matrices: list[torch.nn.Parameter] = []
     others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         (matrices if parameter.ndim == 2 and "embed" not in name else others).append(parameter)
-    muon = torch.optim.Muon(
-        matrices,
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        momentum=0.95,
-        adjust_lr_fn="match_rms_adamw",
-    )
+    muon = Muon(matrices, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, momentum=0.95, dtype=dtype)
     return [muon, torch.optim.AdamW(others, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)]
