@@ -26,6 +26,7 @@ from agent_runtime.engines.text import encode, load_tokenizer
 from agent_runtime.engines.weights import check_pin, read_safetensors, read_verified
 from agent_runtime.errors import ModelCorrupt
 from agent_runtime.model.architecture import ModelShape, build_model
+from symphony_chain.errors import SymphonyError
 
 MAX_ROWS = 64  # sequences decoded at a time; bounds memory, changes no result
 #: Entries of a config.json that would make transformers fetch or run code from elsewhere, or read other files.
@@ -241,6 +242,7 @@ def load_causal_lm(folder: Path, sha256: str | None = None) -> tuple[Any, str]:
     config = _configuration(folder)
     model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # its tables of tensors: what matters in them is one error here
     try:
         # Without a name, and with the tensors given, the library has nothing to open.
         model, report = model_class.from_pretrained(
@@ -273,9 +275,11 @@ def _configuration(folder: Path) -> PreTrainedConfig:
         if (folder / "generation_config.json").exists():
             ends = _json_object(folder, "generation_config.json").get("eos_token_id")
             config.eos_token_id = config.eos_token_id if ends is None else ends
+    except SymphonyError:
+        raise
     except KeyError as error:
         raise _unreadable(str(folder / "config.json"), f"it has no {error}") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # each configuration class has checks, and errors, of its own
         raise _unreadable(str(folder / "config.json"), error) from error
     return config
 
@@ -294,6 +298,7 @@ def _end_tokens(config: PreTrainedConfig) -> frozenset[int]:
 
 
 def _unreadable(place: str, why: object) -> ModelCorrupt:
+    reason = " ".join(str(why).split())[:300]
     return ModelCorrupt(
-        f"{place} cannot be read as a causal language model: {why}", hint="export or download the model again", path=place
+        f"{place} cannot be read as a causal language model: {reason}", hint="export or download the model again", path=place
     )
