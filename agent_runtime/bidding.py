@@ -1,7 +1,8 @@
 """Whether to bid on a task, at which price, with which confidence. Pure: facts in, an offer or a refusal with a reason code out.
 
     match       from the ledger: the agent's declared word against the task's requirement
-    confidence  what share of the agent's scored seats on these skills it won, with a prior where it has little memory
+    confidence  what share of the agent's scored seats on these skills it won; where it has little memory, what its calibration
+                says of them, or a prior
     price       tokens · rate · (1 + margin) · (1 + surge · load), at least the floor, and what pool and burn take on top; the
                 ceiling pays, or there is no bid
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from symphony_chain.model.tally import match_bps
-from symphony_chain.skills import FULL_SCALE, unpack_word
+from symphony_chain.skills import DEFAULT_PAGE_ID, DEFAULT_TAGS, FULL_SCALE, unpack_word
 from symphony_chain.types import NATIVE, Kind, Task
 
 
@@ -76,7 +77,7 @@ class BidPolicy:
         bid_margin_s: a bid must be out so long before bidding ends.
         min_reveal_window_s: shorter reveal windows are refused.
         safety_percent: estimated thinking time is multiplied by this.
-        prior_bps, prior_strength: confidence without memory, and how many scored seats it counts for.
+        prior_bps, prior_strength: confidence without memory and calibration, and how many scored seats either counts for.
     """
 
     wei_per_token: int = 10**9
@@ -104,6 +105,7 @@ class Standing:
         load: seats and open bids held.
         queue_s: estimated seconds of thinking already promised.
         burn_bps: share of this task's pay that is burnt where it moves scores.
+        priors_bps: tag → share of tasks that this agent gets right, where its calibration has measured it.
     """
 
     declared: int | None
@@ -112,6 +114,7 @@ class Standing:
     load: int
     queue_s: float
     burn_bps: int = 0
+    priors_bps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ def decide(task: Task, effort: Effort, standing: Standing, timestamp_s: int, pol
     taking = timestamp_s > task.bid_end_s
     return Offer(
         price_wei=task.ceiling_wei if taking else price_wei,
-        confidence_bps=confidence_bps(task, standing.scores, policy),
+        confidence_bps=confidence_bps(task, standing.scores, policy, standing.priors_bps),
         expiry_s=task.bid_end_s,
         match_bps=match_bps(standing.declared, task.requirement),
     )
@@ -177,15 +180,22 @@ def ask_wei(task: Task, effort: Effort, standing: Standing, policy: BidPolicy) -
     return -(-wanted * FULL_SCALE * FULL_SCALE // kept) if kept else None
 
 
-def confidence_bps(task: Task, scores: Mapping[tuple[bytes, int], tuple[int, int]], policy: BidPolicy) -> int:
+def confidence_bps(
+    task: Task,
+    scores: Mapping[tuple[bytes, int], tuple[int, int]],
+    policy: BidPolicy,
+    priors_bps: Mapping[str, int] | None = None,
+) -> int:
     """Posterior mean of being right: remembered scores per skill, weighted as the task weighs the skills, and a prior."""
+    measured = (priors_bps or {}) if task.page_id == DEFAULT_PAGE_ID else {}
     total = weighted = 0
     for lane, requirement in enumerate(unpack_word(task.requirement)):
         if not requirement:
             continue
         seen, score = scores.get((task.page_id, lane), (0, 0))
+        prior_bps = measured.get(DEFAULT_TAGS[lane], policy.prior_bps)
         # A seat that used a skill by half counts as half a memory of it.
-        mean = (policy.prior_bps * policy.prior_strength * FULL_SCALE + score) // (policy.prior_strength * FULL_SCALE + seen)
+        mean = (prior_bps * policy.prior_strength * FULL_SCALE + score) // (policy.prior_strength * FULL_SCALE + seen)
         total += requirement
         weighted += requirement * mean
     return weighted // total

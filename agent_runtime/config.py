@@ -17,6 +17,8 @@ from agent_runtime.bidding import BidPolicy
 from agent_runtime.engines.config import EngineConfig, located
 from agent_runtime.errors import ConfigInvalid
 from agent_runtime.reasoning.cot import ThinkingPolicy
+from agent_runtime.reasoning.escalation import EscalationPolicy
+from symphony_chain.errors import InvalidInput
 from symphony_chain.skills import DEFAULT_TAGS, FULL_SCALE
 
 
@@ -32,6 +34,10 @@ class WorkerConfig:
         protection_dir: slashing protection; one folder for all workers of a keystore (default: inside it).
         password_file: for both keys; None takes the file named by ``SYMPHONY_PASSWORD_FILE``.
         skills: tag of the default page → declared basis points.
+        adapter: LoRA adapter on the engine's model: a peft folder for torch, a GGUF file for llama.cpp.
+        calibration: file that `symphony eval --calibration` wrote for this engine and way of thinking; its measured shares are
+            the priors of bids, and thoughts know their probability of being right.
+        engine: what thinks; the text of its ``spec`` alone (a path or a URL) is enough.
         content_urls: gateways to ask for headers and bodies.
         gateway_host, gateway_port, gateway_url: where the worker's own content gateway listens (port 0: any free one), and the
             public URL to announce for it (None: the listening address).
@@ -63,6 +69,8 @@ class WorkerConfig:
     engine: EngineConfig = field(default_factory=EngineConfig)
     thinking: ThinkingPolicy = field(default_factory=ThinkingPolicy)
     bidding: BidPolicy = field(default_factory=BidPolicy)
+    adapter: Path | None = None
+    calibration: Path | None = None
     content_urls: tuple[str, ...] = ()
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 0
@@ -114,10 +122,20 @@ def load_config(path: Path) -> WorkerConfig:
         raise _invalid(f"cannot read {path}: {error}", "it must be one JSON object") from error
     try:
         config: WorkerConfig = _build(WorkerConfig, raw, "", path.resolve().parent)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, InvalidInput) as error:
         raise _invalid(f"{path}: {error}", "see docs/agents.md for the fields") from error
     _check(config, path)
     return config
+
+
+def read_engine(value: Any, base: Path) -> EngineConfig:
+    """The engine that a value of a JSON file describes: one line, or an object; paths are relative to ``base``.
+
+    Raises:
+        TypeError, ValueError: naming the field that is off.
+    """
+    engine: EngineConfig = _value(EngineConfig, value, "engine", base)
+    return engine
 
 
 def _build(cls: Any, raw: Any, where: str, base: Path) -> Any:
@@ -146,9 +164,13 @@ def _value(hint: Any, value: Any, where: str, base: Path) -> Any:
         return replace(built, spec=located(built.spec, base))
     if hint in (ThinkingPolicy, BidPolicy):
         return _build(hint, value, where + ".", base)
+    if hint == EscalationPolicy | None:
+        return _build(EscalationPolicy, value, where + ".", base)
     if hint in (Path, Path | None) and isinstance(value, str) and value:
         return base / value
     if hint in (str, str | None) and isinstance(value, str):
+        return value
+    if hint is bool and isinstance(value, bool):
         return value
     if hint in (int, int | None) and isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
@@ -160,13 +182,11 @@ def _value(hint: Any, value: Any, where: str, base: Path) -> Any:
         return dict(value)
     raise TypeError(f"{where} = {value!r} is not of the right kind")
 
-    if hint is bool and isinstance(value, bool):
-        return value
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value.absolute())
-    if isinstance(value, EngineConfig | ThinkingPolicy | BidPolicy):
+    if isinstance(value, EngineConfig | ThinkingPolicy | BidPolicy | EscalationPolicy):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if getattr(value, f.name) is not None}
     return list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
 
@@ -183,8 +203,8 @@ def _check(config: WorkerConfig, path: Path) -> None:
         raise _invalid(
             f"{path}: owner and operator are one key", "the operator key lies on the agent's machine: give it its own"
         )
-    if not 1 <= config.thinking.samples <= 64 or config.thinking.max_tokens < 1:
-        raise _invalid(f"{path}: thinking.samples must be 1…64 and max_tokens at least 1", "")
+    if not 1 <= config.thinking.samples <= config.thinking.most_samples <= 64 or config.thinking.max_tokens < 1:
+        raise _invalid(f"{path}: thinking.samples must be 1…64, extra ones included, and max_tokens at least 1", "")
     for token, rate in config.bidding.rates.items():
         if not is_checksum_address(token) or isinstance(rate, bool) or not isinstance(rate, int) or rate < 1:
             raise _invalid(

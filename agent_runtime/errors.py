@@ -104,6 +104,18 @@ class NoAnswer(Failure):
     code = "reasoning.no_answer"
 
 
+class NeedsReview(Failure):
+    """A seat's risk is so high that a person must decide; without a verdict it does not commit."""
+
+    code = "reasoning.needs_review"
+
+
+class ReviewRefused(Failure):
+    """A person looked at the seat's answer and refused it, so the seat does not commit."""
+
+    code = "reasoning.review_refused"
+
+
 class CalibrationInvalid(InvalidInput):
     """A calibration that cannot be read, fitted, or used with this model and way of sampling."""
 

@@ -42,6 +42,8 @@ _LOCAL = (
     "trace.after_file",
     "answer.before_file",
     "answer.after_file",
+    "review.before_write",
+    "review.after_write",
     "opening.before_write",
     "opening.after_write",
     "work.before_write",

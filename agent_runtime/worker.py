@@ -21,10 +21,12 @@ from agent_runtime.bidding import Effort
 from agent_runtime.chain_book import TaskView
 from agent_runtime.chain_view import ChainView
 from agent_runtime.config import WorkerConfig
+from agent_runtime.engines.adapters import adapter_sha256
 from agent_runtime.engines.protocol import Engine, check_room
 from agent_runtime.errors import ConfigInvalid
 from agent_runtime.faults import Fault, fault_from_env
 from agent_runtime.outbox import Outbox
+from agent_runtime.reasoning.calibration import Calibration, model_name
 from agent_runtime.reasoning.cot import Thought, task_prompt
 from agent_runtime.registration import Identity, Registrar
 from agent_runtime.service import Unfunded, log_event, repeat
@@ -140,8 +142,8 @@ class Worker:
         """Locks the key, opens the files, serves content, registers, and checks that the key commits nowhere else.
 
         Raises:
-            ProtectionLocked, Doppelganger, WrongChain, Conflict (``tx.unfunded``, ``gateway.port_taken``), and what
-            registering raises.
+            CalibrationInvalid, ModelMissing, ModelCorrupt, ProtectionLocked, Doppelganger, WrongChain, Conflict (``tx.unfunded``,
+            ``gateway.port_taken``), and what registering raises.
         """
         try:
             self._start()
@@ -151,6 +153,7 @@ class Worker:
 
     def _start(self) -> None:
         config, enter = self.config, self._stack.enter_context
+        self._load_mind()
         self._deployment.require(self._rpc)
         address = self._operator.address
         folder = config.protection_folder
@@ -189,6 +192,20 @@ class Worker:
         self._seats.check_commits()
         log_event("ready", agent_id=agent_id, operator=address, gateway=gateway_url)
 
+    def _load_mind(self) -> None:
+        """Puts the adapter on the engine, and reads the calibration, which must be of both."""
+        config, info, adapter = self.config, self._engine.info, ""
+        self._calibration: Calibration | None = None
+        self._adapters: tuple[bytes, ...] = ()
+        if config.adapter is not None:
+            adapter = adapter_sha256(config.adapter)
+            self._engine.load_adapter(config.adapter)
+            self._adapters = (bytes.fromhex(adapter),)
+        if config.calibration is not None:
+            self._calibration = Calibration.load(config.calibration)
+            policy = config.thinking
+            self._calibration.check(model_name(info.engine, info.model_sha256, adapter), policy.temperature, policy.samples)
+
     def _outbox(self, account: LocalAccount, journal: TxJournal) -> Outbox:
         def sender(fault: Fault) -> TxSender:
             return TxSender(self._rpc, account, journal, clock=self._clock, fault=fault)
@@ -204,9 +221,18 @@ class Worker:
         fetcher = self._fetcher or self._pool(FETCHES, "fetch")
         thinker = self._thinker or self._pool(1, "think")
         self._pace = Pace(config, store.totals())
-        self._bidder = Bidder(core, loader, market, fetcher, effort_of=self._effort_of)
+        known = self._calibration
+        priors_bps = known.priors_bps() if known is not None else {}
+        self._bidder = Bidder(core, loader, market, fetcher, effort_of=self._effort_of, priors_bps=priors_bps)
         self._seats = Seats(
-            core, self._engine, loader, thinker, spec_of=self._bidder.spec, on_thought=self._pace.note
+            core,
+            self._engine,
+            loader,
+            thinker,
+            spec_of=self._bidder.spec,
+            on_thought=self._pace.note,
+            calibration=known,
+            adapters=self._adapters,
         )
         self._recorder = Recorder(core, RewardPoolClient(self._rpc, self._deployment.pool))
         self._payroll = Payroll(core, market, self._owner_box)

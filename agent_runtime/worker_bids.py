@@ -7,7 +7,7 @@ thinking and no seats.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Literal
 
@@ -41,6 +41,7 @@ class Bidder:
 
     Args:
         effort_of: what a specification will cost this agent; raises PromptTooLong.
+        priors_bps: tag → share of tasks that this agent gets right, as measured.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class Bidder:
         executor: Executor,
         *,
         effort_of: Callable[[Spec], Effort],
+        priors_bps: Mapping[str, int] | None = None,
     ) -> None:
         self._core = core
+        self._priors_bps = dict(priors_bps or {})
         self._loader = loader
         self._market = market
         # By header digest: tasks that ask the same are fetched once.
@@ -177,6 +180,7 @@ class Bidder:
             load=load,
             queue_s=load * effort.thinking_s,
             burn_bps=self._policy.score_burn_bps if task.token == self._policy.score_token else 0,
+            priors_bps=self._priors_bps,
         )
         return decide(task, effort, standing, core.head.timestamp, core.config.bidding)
 

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +28,15 @@ CREATE TABLE IF NOT EXISTS work (
   task_id BLOB NOT NULL, seat INTEGER NOT NULL, stage TEXT NOT NULL, detail TEXT NOT NULL,
   thinking_s REAL NOT NULL, tokens INTEGER NOT NULL, updated_s REAL NOT NULL, PRIMARY KEY (task_id, seat)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reviews (
+  task_id BLOB NOT NULL, seat INTEGER NOT NULL, header BLOB NOT NULL, prompt TEXT NOT NULL, answer BLOB,
+  share_bps INTEGER NOT NULL, risk REAL NOT NULL, trace BLOB NOT NULL, commit_end_s INTEGER NOT NULL,
+  verdict TEXT NOT NULL, own_answer BLOB, updated_s REAL NOT NULL, PRIMARY KEY (task_id, seat)
+) WITHOUT ROWID;
 """
+#: What a person may say of a seat's answer; "waiting" until then.
+VERDICTS = ("approved", "answered", "refused")
+_REVIEW = "task_id, seat, header, prompt, answer, share_bps, risk, trace, commit_end_s, verdict, own_answer"
 BUSY_TIMEOUT_S = 10.0
 
 
@@ -47,7 +55,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How far a seat has come: thinking, thought, failed; seconds of thinking and tokens made."""
+    """How far a seat has come: thinking, thought, review, failed; seconds of thinking and tokens made."""
 
     task_id: bytes
     seat: int
@@ -55,6 +63,31 @@ class Work:
     detail: str = ""
     thinking_s: float = 0.0
     tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A seat that asks a person, and what that person said.
+
+    Attributes:
+        header: canonical bytes of the beacon header. prompt: what the model was asked.
+        answer: what the chains voted for, with its share (None: no chain came to one); risk: why the seat asks, 0…1.
+        trace: evidence so far.
+        commit_end_s: block time until which an answer can be committed.
+        verdict: waiting, approved, answered (with ``own_answer``, canonical) or refused.
+    """
+
+    task_id: bytes
+    seat: int
+    header: bytes
+    prompt: str
+    answer: bytes | None
+    share_bps: int
+    risk: float
+    trace: bytes
+    commit_end_s: int
+    verdict: str = "waiting"
+    own_answer: bytes | None = None
 
 
 class WorkerStore:
@@ -136,6 +169,36 @@ class WorkerStore:
         """The seats worked on last, newest first."""
         sql = "SELECT task_id, seat, stage, detail, thinking_s, tokens FROM work ORDER BY updated_s DESC LIMIT ?"
         return [Work(*row) for row in self._fetch(sql, (limit,))]
+
+    def ask(self, review: Review) -> None:
+        """Writes down that a seat asks a person; on disk when this returns. A verdict that is there stays."""
+        self._fault("review.before_write")
+        with self._guarded():
+            self._db.execute(
+                "INSERT OR IGNORE INTO reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*astuple(review), self._clock())
+            )
+        self._fault("review.after_write")
+
+    def review(self, task_id: bytes, seat: int) -> Review | None:
+        """What a seat asks, and the verdict."""
+        rows = self._fetch(f"SELECT {_REVIEW} FROM reviews WHERE task_id = ? AND seat = ?", (task_id, seat))
+        return Review(*rows[0]) if rows else None
+
+    def waiting(self, after_s: int) -> list[Review]:
+        """The seats that ask and can still commit after a block of that time, the most urgent first."""
+        sql = f"SELECT {_REVIEW} FROM reviews WHERE verdict = 'waiting' AND commit_end_s > ? ORDER BY commit_end_s, task_id, seat"
+        return [Review(*row) for row in self._fetch(sql, (after_s,))]
+
+    def decide_review(self, task_id: bytes, seat: int, verdict: str, own_answer: bytes | None = None) -> bool:
+        """A person's verdict, once: False where there is one already, or nothing was asked. Another process may write it."""
+        assert verdict in VERDICTS and (own_answer is not None) == (verdict == "answered")
+        with self._guarded():
+            done = self._db.execute(
+                "UPDATE reviews SET verdict = ?, own_answer = ?, updated_s = ? "
+                "WHERE task_id = ? AND seat = ? AND verdict = 'waiting'",
+                (verdict, own_answer, self._clock(), task_id, seat),
+            )
+        return done.rowcount == 1
 
     def counts(self) -> dict[str, int]:
         """Reason code → number of tasks refused for it; ``bid`` and ``take`` → tasks bid for, and seats taken."""

@@ -1,9 +1,9 @@
 """How far a confidence can be believed, and the map that makes it a probability of being right. Pure.
 
-Measures: AUROC, reliability curve, expected calibration error, Brier score. The map is isotonic (pool adjacent violators; Zadrozny
-and Elkan, 2002): evidence of chains piles up at its upper end and is nowhere near logistic, so Platt's two parameters and a
-temperature fit it badly; isotonic assumes nothing but "more evidence, not less right", keeps the order that AUROC measures, and
-a few hundred tasks a skill are enough for it. Knows no engine and no task.
+Measures: AUROC, reliability curve, expected calibration error, Brier score. The map is isotonic (pool adjacent violators;
+Zadrozny and Elkan, 2002): evidence of chains piles up at its upper end and is nowhere near logistic, so Platt's two parameters
+and a temperature fit it badly; isotonic assumes nothing but "more evidence, not less right", keeps the order that AUROC
+measures, and a few hundred tasks a skill are enough for it. Knows no engine and no task.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ BINS = 10
 FOLDS = 5
 _MAX_BYTES = 1 << 20
 _REDO = "measure it again with `symphony eval --calibration FILE`"
+
+
+def model_name(engine: str, model_sha256: str, adapter_sha256: str = "") -> str:
+    """What thinks, in one word: the name under which samples and calibrations of it are kept."""
+    return f"{engine}/{model_sha256}" + (f"+{adapter_sha256}" if adapter_sha256 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def reliability(predicted: Sequence[float], right: Sequence[bool], bins: int = B
 
 
 def calibration_error(predicted: Sequence[float], right: Sequence[bool], bins: int = BINS) -> float:
-    """Expected calibration error: mean distance of a bin's prediction from its share of right ones, by mass (Naeini et al., 2015)."""
+    """Expected calibration error: mean distance of a bin's prediction from its share of right ones, by mass (Naeini, 2015)."""
     curve = reliability(predicted, right, bins)
     return sum(b.n * abs(b.predicted - b.right) for b in curve) / sum(b.n for b in curve)
 
@@ -147,7 +152,7 @@ class Calibration:
     """One model's calibration, skill by skill; it holds for this model, temperature and number of chains alone.
 
     Attributes:
-        model: engine, weights and adapter by their hashes, as in samples.
+        model: see `model_name`.
         skills: tag of the skill page → what is known.
     """
 

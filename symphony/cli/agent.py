@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from symphony.cli.agent_review import review
 from symphony.cli.amounts import ETHER, SKILL
 from symphony.cli.session import Session, options
 from symphony.cli.text import clean, format_wei, table
@@ -33,6 +34,9 @@ def agent() -> None:
 @click.option(
     "--samples", type=click.IntRange(1, 64), default=5, show_default=True, help="Chains of thought per seat."
 )
+@click.option("--escalate", is_flag=True, help="Draw more chains when unsure, and ask you when very unsure: `agent review`.")
+@click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE",
+              help="What `symphony eval --calibration` measured for this engine and number of chains.")  # fmt: skip
 @click.option("--topup", "topup_wei", type=ETHER, default="0.1 ether", show_default=True,
               help="Gas money that the owner keeps on the operator key.")  # fmt: skip
 @click.option("--bond-float", "bond_float_wei", type=ETHER, default="0 ether", show_default=True,
@@ -48,6 +52,8 @@ def register(
     operator: str | None,
     engine: str,
     samples: int,
+    escalate: bool,
+    calibration: Path | None,
     topup_wei: int,
     bond_float_wei: int,
     content_urls: tuple[str, ...],
@@ -59,6 +65,7 @@ def register(
     from agent_runtime.config import WorkerConfig
     from agent_runtime.engines import EngineConfig
     from agent_runtime.reasoning.cot import ThinkingPolicy
+    from agent_runtime.reasoning.escalation import EscalationPolicy
     from symphony.cli.texts import gateways
 
     owner, operator_address = _keys(session, name, operator)
@@ -74,7 +81,8 @@ def register(
         skills=dict(skills),
         password_file=session.settings.password_file.absolute() if session.settings.password_file else None,
         engine=EngineConfig(spec=engine),
-        thinking=ThinkingPolicy(samples=samples),
+        thinking=ThinkingPolicy(samples=samples, escalation=EscalationPolicy() if escalate else None),
+        calibration=None if calibration is None else calibration.absolute(),
         content_urls=tuple(gateways(session, content_urls)),
         operator_topup_wei=topup_wei,
         bond_float_wei=bond_float_wei,
@@ -106,7 +114,7 @@ def run(session: Session, name: str) -> None:
     """Run the agent NAME until Ctrl-C or SIGTERM; NAME may be a path to a configuration file."""
     from symphony.cli.working_agent import work
 
-    work(session, _find_config(session, name))
+    work(session, find_config(session, name))
 
 
 @agent.command("status")
@@ -137,6 +145,9 @@ def status(session: Session, agent_id: int | None, mine: bool) -> None:
     next_step = f"symphony reward claim {agent_id}" if agent_id and found[0]["accrued_wei"] else ""
     document: dict[str, Any] = {"agents": found}
     session.out.result(document, lines, next_step)
+
+
+agent.add_command(review)
 
 
 def _keys(session: Session, name: str, operator: str | None) -> tuple[str, str]:
@@ -173,7 +184,8 @@ def _config_path(session: Session, name: str) -> Path:
     return session.settings.data_dir / "agents" / name / CONFIG_NAME
 
 
-def _find_config(session: Session, name: str) -> Path:
+def find_config(session: Session, name: str) -> Path:
+    """The configuration of an agent by its name here, or by its path; NotFound where there is none."""
     given = Path(name)
     path = given if given.is_file() else _config_path(session, name)
     if not path.is_file():

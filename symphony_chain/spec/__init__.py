@@ -19,7 +19,7 @@ from symphony_chain.spec.limits import (
     MAX_TRACE_BYTES,
 )
 from symphony_chain.spec.registration import NodeInfo, Registration, RegistrationRef, Service
-from symphony_chain.spec.trace import Sampling, Trace, TraceSample
+from symphony_chain.spec.trace import Sampling, Trace, TraceEscalation, TraceRisk, TraceSample
 
 __all__ = [
     "MAX_ANSWER_BYTES",
@@ -40,6 +40,8 @@ __all__ = [
     "Service",
     "TaskBody",
     "Trace",
+    "TraceEscalation",
+    "TraceRisk",
     "TraceSample",
     "answer_digest",
     "canonical",

@@ -7,7 +7,7 @@ Secrets, keys and other tasks' text never enter it. Knows nothing of engines: it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from symphony_chain.canonical import canonical_json, parse_canonical_json, sha256
@@ -19,6 +19,7 @@ MAX_SAMPLE_BYTES = 256 * 1024
 MAX_SEED = 2**53 - 1
 MAX_ADAPTERS = 16
 MAX_TIMINGS = 32
+REVIEWS = ("approved", "answered")
 _MAX_TOKENS = 1 << 30
 
 
@@ -46,6 +47,35 @@ class TraceSample:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceRisk:
+    """One look at the vote among the samples: the four parts of its risk, each 0 to 1."""
+
+    disagreement: float
+    instability: float
+    domain: float
+    history: float
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEscalation:
+    """What an agent that weighs its own doubt did about it.
+
+    Attributes:
+        medium, high: the risks from which on it draws ``extra_samples`` more samples, and asks a person.
+        risks: after the first samples, and again after the extra ones.
+        extra_seed: of the extra samples, which follow the first ``sampling.n``; None if there are none.
+        review: ``approved`` or ``answered`` by a person; None if nobody was asked.
+    """
+
+    extra_samples: int
+    medium: float
+    high: float
+    risks: tuple[TraceRisk, ...]
+    extra_seed: int | None = None
+    review: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """Evidence of one seat's work.
 
@@ -55,6 +85,7 @@ class Trace:
         model_digest, adapter_digests: sha-256 of the weights and of each adapter applied, in order.
         answer: the canonical answer committed to, None if no sample gave one.
         timings: phase → seconds, names ending in ``_s``.
+        escalation: None for an agent that does not look at its risk; then the document has no such field.
     """
 
     header_digest: bytes
@@ -67,6 +98,7 @@ class Trace:
     prompt_tokens: int
     adapter_digests: tuple[bytes, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    escalation: TraceEscalation | None = None
 
     @property
     def completion_tokens(self) -> int:
@@ -96,6 +128,7 @@ class Trace:
             answer=fields.optional_text("answer", MAX_ANSWER_BYTES),
             prompt_tokens=counts.integer("prompt", 0, _MAX_TOKENS),
             timings=_timings(fields),
+            escalation=_escalation(fields) if fields.has("escalation") else None,
         )
         if counts.integer("completion", 0, _MAX_TOKENS * MAX_COT_COUNT) != trace.completion_tokens:
             raise fault(counts.path("completion"), "is not the sum of the samples' tokens")
@@ -109,7 +142,8 @@ class Trace:
         return sha256(self.to_json())
 
     def _document(self) -> dict[str, Any]:
-        return {
+        escalation = {} if self.escalation is None else {"escalation": _escalation_document(self.escalation)}
+        return escalation | {
             "version": VERSION,
             "header_digest": hex32(self.header_digest, "trace.header_digest"),
             "prompt_digest": hex32(self.prompt_digest, "trace.prompt_digest"),
@@ -160,6 +194,44 @@ def _sample(path: str, value: Any) -> TraceSample:
     )
     fields.close()
     return sample
+
+
+def _escalation(outer: Fields) -> TraceEscalation:
+    fields = Fields(outer.take("escalation"), outer.path("escalation"))
+    seed = fields.take("extra_seed")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED):
+        raise fault(fields.path("extra_seed"), f"must be an integer from 0 to {MAX_SEED}, or null")
+    review = fields.take("review")
+    if review is not None and review not in REVIEWS:
+        raise fault(fields.path("review"), f"must be one of {', '.join(REVIEWS)}, or null")
+    escalation = TraceEscalation(
+        extra_samples=fields.integer("extra_samples", 1, MAX_COT_COUNT),
+        medium=fields.number("medium", 0, 1e6),
+        high=fields.number("high", 0, 1e6),
+        risks=tuple(_risk(path, item) for path, item in fields.items("risks", 2)),
+        extra_seed=seed,
+        review=review,
+    )
+    fields.close()
+    return escalation
+
+
+def _risk(path: str, value: Any) -> TraceRisk:
+    fields = Fields(value, path)
+    risk = TraceRisk(*(fields.number(name, 0, 1) for name in ("disagreement", "instability", "domain", "history")))
+    fields.close()
+    return risk
+
+
+def _escalation_document(escalation: TraceEscalation) -> dict[str, Any]:
+    return {
+        "extra_samples": escalation.extra_samples,
+        "medium": escalation.medium,
+        "high": escalation.high,
+        "risks": [asdict(risk) for risk in escalation.risks],
+        "extra_seed": escalation.extra_seed,
+        "review": escalation.review,
+    }
 
 
 def _timings(fields: Fields) -> dict[str, float]:

@@ -11,8 +11,12 @@ from functools import partial
 import pytest
 from eth_account.signers.local import LocalAccount
 
+from agent_runtime.config import WorkerConfig
 from agent_runtime.faults import FAULT_POINTS, WRITES
+from agent_runtime.reasoning.cot import ThinkingPolicy
+from agent_runtime.reasoning.escalation import EscalationPolicy
 from agent_runtime.slashing_protection import ProtectionDb
+from agent_runtime.worker_store import WorkerStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.events import (
     AgentFunded,
@@ -34,6 +38,8 @@ from tests.runtime.processes import WorkerProcess, Zygote
 BEFORE_READY = ("topup", "register", "registration", "wallet", "declare", "set_file")
 FLOAT_WEI = 10**15
 SHARED_BPS = 1_000
+#: Every risk is high enough to ask a person.
+ASKING = ThinkingPolicy(samples=3, max_tokens=64, escalation=EscalationPolicy(medium=0.0, high=0.0))
 #: Its evaluator is silent, so that revealing and settling are two writes.
 JUDGED = {"evaluator": "0x" + "11" * 20, "evaluation_window_s": 400}
 
@@ -57,7 +63,8 @@ def test_crash(
     buyer.requester.settle_grace_blocks = 10**6  # the worker alone settles here
     write = point.split(".")[0]
     float_wei = FLOAT_WEI if write == "fund" else 0
-    config = config_for("crash", bond_float_wei=float_wei)
+    thinking = {"thinking": ASKING} if write == "review" else {}
+    config = config_for("crash", bond_float_wei=float_wei, **thinking)
     owner, operator = keys_of(config)
     terms: dict[str, object] = {"bid_window_s": 400, "commit_window_s": 400, "reveal_window_s": 400}
     terms |= JUDGED if write in ("reveal", "settle") else {}
@@ -90,6 +97,8 @@ def test_crash(
             if write != "settle":
                 worker.wait_killed()
                 worker.start()
+            if write == "review":
+                approve(config, posted.task_id)
             if write in ("reveal", "settle"):
                 eventually(lambda: any(p.stage == "revealed" for p in buyer.log), what="the reveal")
                 jump(rpc, 4 * 400)
@@ -121,6 +130,12 @@ def test_crash(
     assert set(funded) <= {float_wei} and sum(funded) == market.account(agent_id).accrued_wei + float_wei
     assert len(funded) in ((1, 2) if float_wei else (0,)), "once before the claim, and perhaps once after it"
     assert market.balance(buyer.account.address) == posted.task.escrow_wei - outcome.price_wei == outcome.refund_wei
+
+
+def approve(config: WorkerConfig, task_id: bytes) -> None:
+    """What `symphony agent review` does, as soon as the seat asks."""
+    with WorkerStore(config.record_path, clock=time.time) as store:
+        eventually(lambda: store.decide_review(task_id, 0, "approved"), what="the question to a person")
 
 
 def _check_one_commit(rpc: Rpc, deployment: Deployment, task_id: bytes, config, operator: LocalAccount) -> None:
