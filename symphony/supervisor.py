@@ -10,7 +10,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,10 +50,20 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Member:
+    """One agent of a crew in which not all are alike: what it thinks with, and tag → declared basis points."""
+
+    engine: EngineConfig
+    adapter: Path | None
+    skills: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to start. `data_dir` is a fresh or reused folder; everything of the run lives under it.
 
-    `model` is a folder of weights as `scripts/train_model.py` writes it, None for the built-in model.
+    `model` is a folder of weights as `scripts/train_model.py` writes it, None for the built-in model. A `crew` takes the place
+    of `agents` of one `engine` and `model`.
     """
 
     data_dir: Path
@@ -65,9 +75,21 @@ class Plan:
     model: Path | None = None
     samples: int = 3
     temperature: float = 0.8
+    max_tokens: int = 512
     random_weights_seed: int | None = None
     api_port: int = 0
     router: bool = False
+    crew: tuple[Member, ...] = ()
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Every agent."""
+        if self.crew:
+            return self.crew
+        engine = EngineConfig(
+            spec=self.engine, weights=self.model, random_weights_seed=self.random_weights_seed
+        )
+        return (Member(engine, None, dict.fromkeys(SKILLS, DECLARED_BPS)),) * self.agents
 
 
 class Supervisor:
@@ -103,7 +125,8 @@ class Supervisor:
 
     def _start(self) -> None:
         # What can be told before anything runs; the agents look at the rest, and say so themselves.
-        verified(self.plan.model or shipped_folder(), WEIGHTS[self.plan.engine])
+        if not self.plan.crew:
+            verified(self.plan.model or shipped_folder(), WEIGHTS[self.plan.engine])
         data = self.plan.data_dir
         (data / "logs").mkdir(parents=True, exist_ok=True)
         self.devnet = self._devnet()
@@ -150,14 +173,15 @@ class Supervisor:
         self.say(f"explorer at {self.api_url}")
 
     def _start_agents(self) -> None:
-        if self.plan.agents > len(DEVNET_ACCOUNTS) - 1:
+        members = self.plan.members
+        if len(members) > len(DEVNET_ACCOUNTS) - 1:
             raise UsageError(
-                f"{self.plan.agents} agents are more than a devnet's accounts can own",
+                f"{len(members)} agents are more than a devnet's accounts can own",
                 hint=f"ask for at most {len(DEVNET_ACCOUNTS) - 1} agents",
             )
-        names = [f"agent-{number}" for number in range(1, self.plan.agents + 1)]
-        for number, name in enumerate(names, 1):
-            config = self._agent_config(name, DEVNET_ACCOUNTS[number][1])
+        names = [f"agent-{number}" for number in range(1, len(members) + 1)]
+        for number, (name, member) in enumerate(zip(names, members, strict=True), 1):
+            config = self._agent_config(name, member, DEVNET_ACCOUNTS[number][1])
             self._service(name, ["-m", "agent_runtime.worker", "--config", str(config)], wait=False)
         # All at once, then one by one: loading a model takes most of the start, and the machine has several cores.
         self.agent_ids = [int(self.ready(name)["agent_id"]) for name in names]
@@ -182,7 +206,7 @@ class Supervisor:
         self.router_address = str(self._service("router", command)["router"])
         self.say(f"router {self.router_address}")
 
-    def _agent_config(self, name: str, owner_key: str) -> Path:
+    def _agent_config(self, name: str, member: Member, owner_key: str) -> Path:
         """Keys and configuration file of one agent; what a former run left is kept."""
         folder = self.plan.data_dir / "agents" / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -202,13 +226,14 @@ class Supervisor:
             owner=f"{name}-owner",
             operator=f"{name}-operator",
             password_file=password_file,
-            skills=dict.fromkeys(SKILLS, DECLARED_BPS),
-            engine=EngineConfig(
-                spec=self.plan.engine,
-                weights=self.plan.model,
-                random_weights_seed=self.plan.random_weights_seed,
+            skills=member.skills,
+            engine=member.engine,
+            adapter=member.adapter,
+            thinking=ThinkingPolicy(
+                samples=self.plan.samples,
+                temperature=self.plan.temperature,
+                max_tokens=self.plan.max_tokens,
             ),
-            thinking=ThinkingPolicy(samples=self.plan.samples, temperature=self.plan.temperature),
             content_urls=(self.api_url,),
             operator_topup_wei=TOPUP_WEI,
         )

@@ -24,6 +24,7 @@ INTERRUPTED = 130
 COMMANDS: dict[str, str] = {
     "up": "Run a whole market here: chain, contracts, index, API, agents.",
     "demo": "Send a file of tasks through a market and report.",
+    "eval": "Measure how often agents are right, and what it costs.",
     "doctor": "Check this machine; each finding has a fix.",
     "key": "Make and list encrypted keys.",
     "task": "Post, watch and look into tasks.",

@@ -14,7 +14,6 @@ from symphony_chain.content import ContentStore
 from symphony_chain.errors import ChainUnavailable, InvalidInput
 from symphony_chain.market import MarketClient
 from symphony_chain.rpc import wait_until
-from symphony_chain.skills import DEFAULT_TAGS, FULL_SCALE
 from symphony_chain.spec import answer_digest, canonical
 from symphony_chain.types import ZERO_ADDRESS
 
@@ -115,12 +114,6 @@ def load(path: Path, limit: int | None) -> list[TaskItem]:
     return items
 
 
-def requirement(family: str) -> dict[str, int]:
-    """What a family asks of agents: its own tag, or every tag where the page has none for it."""
-    own = [tag for tag in DEFAULT_TAGS if family == tag or family.startswith(f"{tag}_")]
-    return dict.fromkeys(own or DEFAULT_TAGS, FULL_SCALE)
-
-
 def commit_window_s(wave: int) -> int:
     """Time to think for a wave of so many tasks."""
     return COMMIT_WINDOW_S + COMMIT_WINDOW_PER_TASK_S * wave
@@ -128,6 +121,7 @@ def commit_window_s(wave: int) -> int:
 
 def request_of(item: TaskItem, seats: int, agents: int, wave: int) -> TaskRequest:
     """The request for one item of a wave of so many."""
+    from agent_runtime.evaluation.suites import requirement
     from agent_runtime.requester import TaskRequest
 
     return TaskRequest(
@@ -184,7 +178,7 @@ def _run(market: Supervisor, items: Sequence[TaskItem], seats: int, watcher: Wat
         ) as requester,
     ):
         for start in range(0, len(items), WAVE):
-            _send(requester, items[start : start + WAVE], start, seats, market.plan.agents, ledger)
+            _send(requester, items[start : start + WAVE], start, seats, len(market.plan.members), ledger)
         ended_s = time.time()
         watcher.phase("waiting for the agents' claims")
         _wait_for_claims(market)
@@ -192,7 +186,7 @@ def _run(market: Supervisor, items: Sequence[TaskItem], seats: int, watcher: Wat
     watcher.phase("recomputing everything from the chain")
     _wait_for_index(market)
     report = audit(market.rpc, market.deployment, market.db_url)
-    escrow_wei = CEILING_WEI * min(seats, market.plan.agents)
+    escrow_wei = CEILING_WEI * min(seats, len(market.plan.members))
     return Run(ledger.results, started_s, ended_s, ledger.first_answer_s, escrow_wei, withdrawn_wei, report)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from agent_runtime.evaluation.suites import requirement
 from symphony.demo.board import Board, end_line
 from symphony.demo.measure import Clock, StepGas
 from symphony.demo.report import document, lines
-from symphony.demo.run import Run, commit_window_s, requirement
+from symphony.demo.run import Run, commit_window_s
 from symphony_chain.types import State
 from tests.demo.runs import ESCROW_WEI, a_run, result
 
