@@ -32,6 +32,18 @@ class ModelShape:
         return asdict(self)
 
 
+def shape_of(config: Any) -> ModelShape:
+    """The shape that a transformers configuration describes: the inverse of `llama_config`."""
+    return ModelShape(
+        vocab=config.vocab_size,
+        width=config.hidden_size,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        feed_forward=config.intermediate_size,
+        context_tokens=config.max_position_embeddings,
+    )
+
+
 def llama_config(shape: ModelShape) -> Any:
     """The transformers configuration of a shape."""
     from transformers import LlamaConfig

@@ -17,6 +17,8 @@ from torch.nn import functional
 from agent_runtime.model.training.stream import IGNORED
 
 LossFunction = Callable[[Any, torch.Tensor, torch.Tensor], tuple[torch.Tensor, list[bool]]]
+#: (model, inputs [rows, tokens], dtype) to last hidden states [rows, tokens, width] in that dtype.
+Forward = Callable[[Any, torch.Tensor, torch.dtype], torch.Tensor]
 
 
 def matrix_dtype(device: str) -> torch.dtype:
@@ -27,22 +29,24 @@ def matrix_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def completion_loss_function(*, compiled: bool, dtype: torch.dtype = torch.bfloat16) -> LossFunction:
+def completion_loss_function(
+    *, compiled: bool, dtype: torch.dtype = torch.bfloat16, forward: Forward | None = None
+) -> LossFunction:
     """A function of (model, inputs, targets), both int64 [rows, tokens], that returns the mean cross-entropy
     over the completion tokens and, per row, whether the model's first choice was right at every one of them.
 
     Args:
-        compiled: let torch compile the pass (needs a C++ compiler; about a minute at the first call).
+        compiled: let torch compile the pass (needs a C++ compiler; minutes at the first call).
+        forward: what computes the hidden states; None: `hidden_states`.
     """
-    inner: Callable[..., tuple[torch.Tensor, torch.Tensor]] = _loss
-    if compiled:
-        inner = torch.compile(_loss, dynamic=True)
+    inner: Callable[..., tuple[torch.Tensor, torch.Tensor]] = torch.compile(_loss, dynamic=True) if compiled else _loss
+    chosen_forward = hidden_states if forward is None else forward
 
     def loss(model: Any, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, list[bool]]:
         shifted = targets[:, 1:]
         wanted = shifted != IGNORED
         rows, columns = wanted.nonzero(as_tuple=True)
-        value, missed = inner(model, inputs, rows * inputs.shape[1] + columns, shifted[wanted], dtype)
+        value, missed = inner(model, inputs, rows * inputs.shape[1] + columns, shifted[wanted], dtype, chosen_forward)
         failures = torch.zeros(inputs.shape[0], dtype=torch.long, device=inputs.device)
         failures.index_add_(0, rows, missed.long())
         return value, (failures == 0).tolist()
@@ -51,9 +55,9 @@ def completion_loss_function(*, compiled: bool, dtype: torch.dtype = torch.bfloa
 
 
 def _loss(
-    model: Any, inputs: torch.Tensor, positions: torch.Tensor, labels: torch.Tensor, dtype: torch.dtype
+    model: Any, inputs: torch.Tensor, positions: torch.Tensor, labels: torch.Tensor, dtype: torch.dtype, forward: Forward
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    hidden = hidden_states(model, inputs, dtype)
+    hidden = forward(model, inputs, dtype)
     chosen = hidden.reshape(-1, hidden.shape[-1])[positions]
     logits = functional.linear(chosen, model.model.embed_tokens.weight.to(dtype)).float()
     return functional.cross_entropy(logits, labels), logits.detach().argmax(-1) != labels
