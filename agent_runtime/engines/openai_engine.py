@@ -1,8 +1,9 @@
 """The engine of any OpenAI-compatible server: text goes out by HTTP, completions come back one request a sample.
 
 Servers differ in what they do with ``n`` (some give one choice and say nothing), so a sample is a request, with a seed of its
-own. Log-probabilities are asked for until a server says that it has none. What a server sends is checked, bounded and stripped
-of the key before anybody sees it. Knows no task, no answer format.
+own. Some also bend the model's distribution unless they are told not to, and some refuse to be told; log-probabilities are the
+same. Both are asked for until a server says that it does not know them. What a server sends is checked, bounded and stripped of
+the key before anybody sees it. Knows no task, no answer format.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ CONTEXT_TOKENS = 4096
 MOST_STOPS = 4
 BYTES_PER_TOKEN = 3
 OPEN_DEADLINE_S = 20.0
+#: Sampling without anything on top of temperature, in the words of llama.cpp's and vLLM's servers: the former penalises what was
+#: said before by a tenth even at temperature 0, the latter takes whatever the model's files suggest.
+PLAIN_SAMPLING = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0, "repetition_penalty": 1.0}
+SCORES = {"logprobs": 1}
+CHAT_SCORES = {"logprobs": True, "top_logprobs": 1}  # without a number llama.cpp's server gives none
 
 
 class OpenAIEngine:
@@ -59,7 +65,8 @@ class OpenAIEngine:
             pause=pause,
         )
         self._chat = config.chat
-        self._scores = True  # until the server says no
+        # What the API's core does not know: each is dropped when the server refuses it.
+        self._extras: dict[str, Any] = PLAIN_SAMPLING | (CHAT_SCORES if config.chat else SCORES)
         try:
             self._model = self._choose_model(config.model)
         except BaseException:
@@ -123,20 +130,16 @@ class OpenAIEngine:
         ]
 
     def _sample(self, prompt: str, shared: dict[str, Any], finder: StopFinder) -> Sample:
-        if self._chat:
-            path = "chat/completions"
-            body = shared | {"messages": [{"role": "user", "content": prompt}]}
-            scores = {"logprobs": True}
-        else:
-            path, body, scores = "completions", shared | {"prompt": prompt}, {"logprobs": 1}
-        if self._scores:
+        path = "chat/completions" if self._chat else "completions"
+        asked = {"messages": [{"role": "user", "content": prompt}]} if self._chat else {"prompt": prompt}
+        while True:
             try:
-                return self._read(self._server.post(path, body | scores), finder)
+                return self._read(self._server.post(path, shared | asked | self._extras), finder)
             except EngineRefused as error:
-                if "logprobs" not in error.message:
+                refused = [name for name in self._extras if name in error.message]
+                if not refused:
                     raise
-                self._scores = False
-        return self._read(self._server.post(path, body), finder)
+                self._extras = {name: value for name, value in self._extras.items() if name not in refused}
 
     def _choose_model(self, wanted: str | None) -> str:
         """The model's id at the server: the one that was named, if it is served, or the only one there is."""

@@ -296,8 +296,7 @@ def _error_of(content: bytes) -> tuple[str, str]:
         document = None
     error = document.get("error", document) if isinstance(document, dict) else None
     if isinstance(error, dict):
-        message = next((error[key] for key in ("message", "detail") if isinstance(error.get(key), str)), "no reason given")
-        return str(message), str(error.get("code"))
+        return str(error.get("message") or error.get("detail") or "no reason given"), str(error.get("code"))
     return (error if isinstance(error, str) else content[:200].decode(errors="replace")) or "no reason given", ""
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from agent_runtime.engines import open_engine
 from agent_runtime.engines.config import EngineConfig
-from agent_runtime.engines.openai_engine import OpenAIEngine
+from agent_runtime.engines.openai_engine import PLAIN_SAMPLING, OpenAIEngine
 from agent_runtime.engines.protocol import Sample
 from agent_runtime.engines.server import MAX_BYTES, MAX_SAID_CHARS
 from agent_runtime.errors import (
@@ -97,7 +97,8 @@ def test_a_sample_is_a_request_with_a_seed_of_its_own(opened: Open) -> None:
     assert [body["seed"] for body in bodies[6:]] == [body["seed"] for body in bodies[:2]]
     assert all(0 <= body["seed"] < 2**31 for body in bodies)
     first = {key: value for key, value in bodies[0].items() if key not in ("seed", "prompt")}
-    assert first == {"model": "tiny", "temperature": 0.7, "top_p": 1, "max_tokens": 9, "stop": ["\nQ:"], "logprobs": 1}
+    core = {"model": "tiny", "temperature": 0.7, "top_p": 1, "max_tokens": 9, "stop": ["\nQ:"]}
+    assert first == core | PLAIN_SAMPLING | {"logprobs": 1}
     assert "n" not in first, "servers that do not know it give one choice and say nothing"
 
 
@@ -126,6 +127,22 @@ def test_a_server_without_scores_is_asked_for_them_once(status: int, opened: Ope
         assert [one(engine).text for _ in range(3)] == [" 42"] * 3
     assert ["logprobs" in body for body in server.completions] == [True, False, False, False]
     assert clock.pauses == []
+
+
+@pytest.mark.parametrize(
+    "refusals",
+    [
+        [{"error": {"message": "Unrecognized request arguments supplied: top_k, min_p, repeat_penalty, repetition_penalty"}}],
+        [{"error": {"message": f"Unrecognized request argument supplied: {name}"}} for name in PLAIN_SAMPLING],
+        [{"detail": [{"loc": ["body", name], "msg": "extra"} for name in PLAIN_SAMPLING]}],
+    ],
+)
+def test_a_strict_server_is_asked_in_the_apis_own_words(refusals: list[Any], opened: Open) -> None:
+    with FaultyServer([*(Reply(422, body) for body in refusals), completion()]) as server:
+        engine = opened(server)
+        assert [one(engine).text for _ in range(2)] == [" 42"] * 2
+    assert len(server.completions) == len(refusals) + 2
+    assert not set(PLAIN_SAMPLING) & set(server.completions[-1]) and server.completions[-1]["logprobs"] == 1
 
 
 def test_chat_is_asked_for_where_the_operator_says_so(opened: Open) -> None:
