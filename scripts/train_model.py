@@ -37,16 +37,24 @@ def train(args: argparse.Namespace) -> None:
     import torch
     from tokenizers import Tokenizer
 
+    from agent_runtime.engines.text import load_tokenizer
+    from agent_runtime.engines.torch_engine import load_causal_lm
     from agent_runtime.model.training.loop import Recipe, Trainer
+    from agent_runtime.model.training.transplant import transplant
 
     torch.set_num_threads(args.threads)
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = Tokenizer.from_file(str(args.run / "tokenizer.json"))
+    start, digest = None, None
+    if args.start is not None:
+        model, digest = load_causal_lm(args.start)
+        start = transplant(model.state_dict(), load_tokenizer(args.start), tokenizer)
     recipe = Recipe(
-        seed=args.seed, tokens=round(args.tokens * 1e6), batch_tokens=args.batch_tokens, constant_share=args.constant
+        seed=args.seed, tokens=round(args.tokens * 1e6), batch_tokens=args.batch_tokens, constant_share=args.constant,
+        start_sha256=digest,
     )
     trainer = Trainer(
-        recipe, tokenizer, args.run, device=device, clock=time.monotonic, compiled=not args.no_compile,
+        recipe, tokenizer, args.run, device=device, clock=time.monotonic, compiled=not args.no_compile, start=start,
         log=lambda line: print(line, flush=True),
     )  # fmt: skip
     print(
@@ -117,6 +125,9 @@ def main() -> None:
             )
             command.add_argument(
                 "--constant", type=float, default=0.5, help="share of the run before the learning rate falls"
+            )
+            command.add_argument(
+                "--start", type=Path, help="folder of a trained model to go on from (default: random weights)"
             )
             command.add_argument("--batch-tokens", type=int, default=3584)
             command.add_argument("--threads", type=int, default=1)

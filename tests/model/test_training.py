@@ -19,6 +19,7 @@ from agent_runtime.model.training.mix import AdaptiveMix
 from agent_runtime.model.training.muon import Muon
 from agent_runtime.model.training.stream import IGNORED, ExampleStream, Row, pad
 from agent_runtime.model.training.tokenizer import train_tokenizer
+from agent_runtime.model.training.transplant import EMBEDDING, transplant
 
 SHAPE = ModelShape(width=32, layers=2, heads=2, feed_forward=64, context_tokens=256)
 
@@ -101,6 +102,34 @@ def test_a_run_learns_and_reports(tmp_path: Path, tokenizer: Tokenizer) -> None:
     assert (tmp_path / "final.pt").exists()
     assert [path.name for path in sorted(tmp_path.glob("snapshot-*.pt"))] == ["snapshot-000.pt"], "named by millions"
     assert run.learning_rate() == pytest.approx(0.02 * 5e-3)
+
+
+def test_a_trained_model_keeps_what_it_knows_under_another_tokenizer(tokenizer: Tokenizer) -> None:
+    """Old tokens keep their rows; a new one means what its pieces meant."""
+    other = train_tokenizer(700, 3, ("navigate",))
+    weights = build_model(SHAPE, 5).state_dict()
+    moved = transplant(weights, tokenizer, other)
+    before, after = weights[EMBEDDING], moved[EMBEDDING]
+    assert after.shape == (700, SHAPE.width) and torch.equal(moved["lm_head.weight"], after)
+    assert torch.equal(after[END_ID], before[END_ID]) and torch.equal(after[PAD_ID], before[PAD_ID])
+    shared = set(other.get_vocab()) & set(tokenizer.get_vocab())
+    new = set(other.get_vocab()) - shared
+    assert len(shared) > 300 and new
+    for token in shared:
+        assert torch.equal(after[other.token_to_id(token)], before[tokenizer.token_to_id(token)])
+    token = min(new)
+    pieces = tokenizer.encode(other.decode([other.token_to_id(token)])).ids
+    assert len(pieces) > 1 and torch.allclose(after[other.token_to_id(token)], before[pieces].mean(0))
+    assert torch.equal(weights["model.norm.weight"], moved["model.norm.weight"])
+
+
+def test_a_run_starts_from_given_weights(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    weights = build_model(SHAPE, 99).state_dict()
+    run = Trainer(
+        Recipe(shape=SHAPE), tokenizer, tmp_path, device="cpu", clock=lambda: 0.0, compiled=False, start=weights
+    )
+    for name, tensor in run.model.state_dict().items():
+        assert torch.equal(tensor, weights[name])
 
 
 def test_a_stopped_run_goes_on_from_its_checkpoint(tmp_path: Path, tokenizer: Tokenizer) -> None:

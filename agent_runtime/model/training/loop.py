@@ -38,6 +38,7 @@ class Recipe:
     final_factor: float = 0.02
     weight_decay: float = 0.05
     reword: float = 0.3  # share of questions in other words than the benchmark's
+    start_sha256: str | None = None  # of the weights that the run starts from; None: random ones
     priors: dict[str, float] = field(default_factory=lambda: {"word_sorting": 0.7, "dyck_languages": 0.7})
     shape: ModelShape = field(default_factory=ModelShape)
 
@@ -45,16 +46,21 @@ class Recipe:
 class Trainer:
     """One resumable run in ``folder``: ``state.pt``, ``curve.json`` and a snapshot of the weights every
     ``snapshot_tokens``, named by its millions of tokens.
+
+    Args:
+        start: weights to begin with, those that the recipe names (`transplant` fits them to the tokenizer); None: random ones.
     """
 
     def __init__(
         self, recipe: Recipe, tokenizer: Tokenizer, folder: Path, *, device: str, clock: Callable[[], float],
         log: Callable[[str], None] = print, compiled: bool = True, checkpoint_s: float = 120.0,
-        snapshot_tokens: int = 5_000_000,
+        snapshot_tokens: int = 5_000_000, start: dict[str, torch.Tensor] | None = None,
     ) -> None:  # fmt: skip
         self.recipe, self.folder, self.device, self.clock, self.log = recipe, folder, device, clock, log
         self.checkpoint_s, self.snapshot_tokens = checkpoint_s, snapshot_tokens
         self.model = build_model(recipe.shape, recipe.seed).to(device)
+        if start is not None:
+            self.model.load_state_dict(start, strict=False)  # a tied head is not in the file
         self.mix = AdaptiveMix(list(FAMILIES), list(DRILLS), recipe.priors)
         self.stream = ExampleStream(
             tokenizer, self.mix, recipe.seed, recipe.batch_tokens, recipe.shape.context_tokens, recipe.reword
