@@ -20,7 +20,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from agent_runtime.errors import ModelCorrupt, ModelMissing
+from agent_runtime.errors import EngineFailed, ModelCorrupt, ModelMissing
 
 MANIFEST = "manifest.json"
 SAFETENSORS, GGUF = "model.safetensors", "model-f16.gguf"
@@ -154,6 +154,10 @@ class SealedCopy:
                 self._file, self._folder = _sealed(file)
         except (FileNotFoundError, NotADirectoryError):
             raise _missing(source) from None
+        except OSError as error:
+            raise EngineFailed(
+                f"{source} cannot be copied into memory: {error.strerror}", hint="check its permissions, and that memory is free"
+            ) from error
         self.bytes = os.fstat(self._file.fileno()).st_size
         self._file.seek(0)
         self.sha256 = hashlib.file_digest(self._file, "sha256").hexdigest()

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from symphony.cli.agent_bench import bench
 from symphony.cli.agent_review import review
 from symphony.cli.amounts import ETHER, SKILL
+from symphony.cli.engine_options import ENGINE_HELP, engine_config, engine_options
 from symphony.cli.session import Session, options
 from symphony.cli.text import clean, format_wei, table
 from symphony_chain.errors import NotFound, UsageError
@@ -29,8 +31,8 @@ def agent() -> None:
 @click.option(
     "--operator", metavar="KEY", help="Key that bids and commits.  [default: NAME-operator, made if missing]"
 )
-@click.option("--engine", default="torch", show_default=True, metavar="ENGINE",
-              help="torch, llama_cpp, or module:function.")  # fmt: skip
+@click.option("--engine", default="torch", show_default=True, metavar="PATH_OR_URL", help=ENGINE_HELP)
+@engine_options
 @click.option(
     "--samples", type=click.IntRange(1, 64), default=5, show_default=True, help="Chains of thought per seat."
 )
@@ -57,13 +59,13 @@ def register(
     topup_wei: int,
     bond_float_wei: int,
     content_urls: tuple[str, ...],
+    **engine_given: Any,
 ) -> None:
     """Register an agent NAME on chain, owned by your key, and write its configuration.
 
     Repeating it brings the entry on chain to the new configuration; the agent keeps its number.
     """
     from agent_runtime.config import WorkerConfig
-    from agent_runtime.engines import EngineConfig
     from agent_runtime.reasoning.cot import ThinkingPolicy
     from agent_runtime.reasoning.escalation import EscalationPolicy
     from symphony.cli.texts import gateways
@@ -80,7 +82,7 @@ def register(
         operator=operator_address,
         skills=dict(skills),
         password_file=session.settings.password_file.absolute() if session.settings.password_file else None,
-        engine=EngineConfig(spec=engine),
+        engine=engine_config(engine, engine_given),
         thinking=ThinkingPolicy(samples=samples, escalation=EscalationPolicy() if escalate else None),
         calibration=None if calibration is None else calibration.absolute(),
         content_urls=tuple(gateways(session, content_urls)),
@@ -147,6 +149,7 @@ def status(session: Session, agent_id: int | None, mine: bool) -> None:
     session.out.result(document, lines, next_step)
 
 
+agent.add_command(bench)
 agent.add_command(review)
 
 
