@@ -146,6 +146,16 @@ contract MarketTest is Scene {
         new TaskMarket(registry, address(0), address(plans), WINDOW, address(0), 0, 0);
     }
 
+    function test_noMarketHasTermsOutOfRange() external {
+        vm.expectRevert(_range("minWindow", 0, 1, 30 days));
+        new TaskMarket(registry, POOL, address(plans), 0, address(0), 0, 0);
+        vm.expectRevert(_range("minWindow", 30 days + 1, 1, 30 days));
+        new TaskMarket(registry, POOL, address(plans), 30 days + 1, address(0), 0, 0);
+        vm.expectRevert(_range("scoreBurnBps", 10_001, 0, 10_000));
+        new TaskMarket(registry, POOL, address(plans), WINDOW, address(0), 0, 10_001);
+        new TaskMarket(registry, POOL, address(plans), 30 days, address(0), 0, 10_000);
+    }
+
     function test_postIsForTheRequesterOrItsSignature() external {
         Task memory t = _pack(_order(requester, 1));
         bytes32 id = market.taskIdOf(t);
