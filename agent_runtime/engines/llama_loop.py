@@ -70,6 +70,7 @@ class LlamaLoop:
         self._tokens = self._lib.llama_model_get_vocab(self._model)
         self._vocab = int(self._lib.llama_vocab_n_tokens(self._tokens))
         self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
         self._context = self._lib.llama_init_from_model(self._model, self._context_parameters())
         if not self._context:
             raise EngineFailed(
@@ -185,7 +186,9 @@ class LlamaLoop:
         return self._pieces[token]
 
     def _is_end(self, token: int) -> bool:
-        return bool(self._lib.llama_vocab_is_eog(self._tokens, token))
+        if token not in self._ends:
+            self._ends[token] = bool(self._lib.llama_vocab_is_eog(self._tokens, token))
+        return self._ends[token]
 
     def _decode_group(
         self, prompt: list[int], group: list[_Sequence], room: int, temperature: float, finder: StopFinder

@@ -18,7 +18,7 @@ ENGINE_HELP = "torch or llama_cpp (the built-in model), a Hugging Face folder, a
 def engine_options(function: F) -> F:
     """Adds them; `engine_config` takes them out of a command's arguments."""
     wanted = (
-        click.option("--sha256", metavar="HEX", help="Pin of the weights; a GGUF from elsewhere needs it."),
+        click.option("--pin", "sha256", metavar="SHA256", help="Hash of the weights; a GGUF from elsewhere needs it."),
         click.option("--context", "context_tokens", type=click.IntRange(64), metavar="TOKENS",
                      help="Use at most so much context.  [default: the model's own, at most 8192; a server's 4096]"),
         click.option("--model-id", "model", metavar="ID", help="Which model of a server.  [default: its only one]"),
