@@ -51,7 +51,6 @@ def evaluate_live(
         "temperature": plan.sampling.temperature,
         "max_tokens": plan.sampling.max_tokens,
         "seats": seats,
-        "cost_wei": {name: found["spent_wei"] for name, found in figures.items()},
         "live": figures,
         "agents": [{"name": agent.name, "skills": dict(agent.skills)} for agent in pool],
     }
@@ -114,7 +113,6 @@ def _lived(
         "inconclusive": states.count(State.INCONCLUSIVE),
         "void": states.count(State.VOID),
         "expired": states.count(State.EXPIRED) + states.count(State.CANCELLED),
-        "spent_wei": sum(_spent_wei(result) for result in done.results),
         "gas_per_task": round(sum(step.total for name, step in gas.items() if name in TASK_STEPS) / len(items)),
         "wall_s": round(done.ended_s - done.started_s, 3),
         "audit_ok": done.audit.ok,
@@ -137,7 +135,8 @@ def _trials(plan: Plan, lived: _Lived) -> list[list[Trial]]:
 def _trial(lived: _Lived, result: Result) -> Trial:
     outcome = result.outcome
     right = result.correct or (outcome.answer is not None and is_right(result.item, outcome.answer))
-    return Trial(right, lived.tokens.get(outcome.task_id, 0), float(outcome.closed_s - outcome.posted_s))
+    tokens, seconds = lived.tokens.get(outcome.task_id, 0), float(outcome.closed_s - outcome.posted_s)
+    return Trial(right, tokens, _spent_wei(result), seconds)
 
 
 def _tokens(folder: Path, agents: int) -> dict[bytes, int]:

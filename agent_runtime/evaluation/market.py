@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from random import Random
 from typing import Literal
@@ -106,7 +106,10 @@ class OfflineMarket:
         return [item.candidate.agent_id - 1 for item in ranked]
 
     def close(self, task: TaskItem, answers: Mapping[int, bytes | None], tokens: Mapping[int, int] | None = None) -> Settled:
-        """Settles a task by its seats' answers (place in the pool → answer, None: not revealed), and moves what they earned."""
+        """Settles a task by its seats' answers (place in the pool → answer, None: not revealed), and moves what they earned.
+
+        ``tokens`` are those that each seat read and generated: what the agent will expect of its next task.
+        """
         places = list(answers)
         if not places:
             return Settled(None, settled=False)
@@ -174,18 +177,19 @@ def task_of(task: TaskItem, k: int = 1) -> Task:
     Raises:
         InvalidInput: it cannot be posted: its text is too long, say.
     """
-    return _posted(task.prompt, json.dumps(task.answer_format), task.family, k)
+    posted = _posted(task.prompt, json.dumps(task.answer_format), task.family)
+    return replace(posted, k=k, min_seats=k // 2 + 1)
 
 
 def task_id_of(task: TaskItem) -> bytes:
     """Stands for the id that a posted task would have: it breaks ties."""
-    return task_of(task).header
+    return _posted(task.prompt, json.dumps(task.answer_format), task.family).header
 
 
 @lru_cache(maxsize=1 << 15)
-def _posted(prompt: str, answer_format: str, family: str, k: int) -> Task:
+def _posted(prompt: str, answer_format: str, family: str) -> Task:
     request = TaskRequest(
-        prompt=prompt, answer_format=json.loads(answer_format), skills=requirement(family), k=k
+        prompt=prompt, answer_format=json.loads(answer_format), skills=requirement(family), k=1
     )
     return build(request, requester=ZERO_ADDRESS, timestamp_s=0, salt=bytes(32), gateway_urls=()).task
 

@@ -52,12 +52,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """One seat's answer (None: no chain came to one), whether it is right, the evidence for it, and what it took."""
+    """One seat's answer (None: no chain came to one), whether it is right, the evidence for it, and what it took: tokens
+    generated, wei for these and for those read, seconds.
+    """
 
     answer: bytes | None
     right: bool
     evidence: float
     tokens: int
+    cost_wei: int
     seconds: float
 
 
@@ -90,11 +93,11 @@ class Seats:
         consensus = self_consistency(task_id_of(task), ballots)
         made = sum(chain.tokens for chain in draw.chains[: max(1, size)])
         share = made / max(1, sum(chain.tokens for chain in draw.chains))
-        tokens, seconds = draw.prompt_tokens + made, draw.seconds * share
+        cost_wei = (draw.prompt_tokens + made) * self._plan.wei_per_token
         if consensus is None:
-            return Thought(None, False, 0.0, tokens, seconds)
+            return Thought(None, False, 0.0, made, cost_wei, draw.seconds * share)
         right = is_right(task, consensus.answer.decode())
-        return Thought(consensus.answer, right, consensus.evidence, tokens, seconds)
+        return Thought(consensus.answer, right, consensus.evidence, made, cost_wei, draw.seconds * share)
 
     def draw(self, agent: Agent, task: TaskItem, size: int, seed: int) -> Draw:
         """The chains of which that vote takes the first ones."""
@@ -163,12 +166,12 @@ def _market_life(
         task = plan.tasks[at]
         places = market.seat(task, plan.seats) if routed else range(len(pool))
         thoughts = {place: seats.think(pool[place], task, size, seed) for place in places}
-        end = market.close(
-            task, {p: t.answer for p, t in thoughts.items()}, {p: t.tokens for p, t in thoughts.items()}
-        )
+        used = {place: thought.cost_wei // plan.wei_per_token for place, thought in thoughts.items()}
+        end = market.close(task, {place: thought.answer for place, thought in thoughts.items()}, used)
         trials[at] = Trial(
             right=end.answer is not None and is_right(task, end.answer.decode()),
             tokens=sum(thought.tokens for thought in thoughts.values()),
+            cost_wei=sum(thought.cost_wei for thought in thoughts.values()),
             seconds=max((thought.seconds for thought in thoughts.values()), default=0.0),
         )
     return [trials[at] for at in range(len(plan.tasks))]
@@ -179,4 +182,4 @@ def _by_task(by_seed: Sequence[Sequence[Trial]]) -> list[list[Trial]]:
 
 
 def _trial(thought: Thought) -> Trial:
-    return Trial(thought.right, thought.tokens, thought.seconds)
+    return Trial(thought.right, thought.tokens, thought.cost_wei, thought.seconds)

@@ -72,7 +72,6 @@ def evaluate(suite: str, policy: Policy, plan: Plan, pool: Sequence[Agent], engi
         "max_tokens": plan.sampling.max_tokens,
         "gold": plan.gold,
         **extra,
-        "cost_wei": _per_size(trials, lambda flat: plan.wei_per_token * sum(t.tokens for t in flat)),
         "agents": [
             {"name": agent.name, "model": engines.model(agent), "skills": dict(agent.skills)} for agent in pool
         ],
@@ -82,8 +81,8 @@ def evaluate(suite: str, policy: Policy, plan: Plan, pool: Sequence[Agent], engi
 def summary(suite: str, policy: str, tasks: Sequence[TaskItem], trials: Trials) -> dict[str, Any]:
     """The part of the document that trials alone tell.
 
-    ``tokens`` and ``seconds`` are sums over all tasks and seeds, ``latency_s`` is the mean of one answer; ``se`` is the standard
-    error of ``mean``, which counts each family the same.
+    ``tokens``, ``cost_wei`` (decimal strings) and ``seconds`` are sums over all tasks and seeds, ``latency_s`` is the mean of one
+    answer; ``se`` is the standard error of ``mean``, which counts each family the same.
     """
     means = {size: task_means(by_task) for size, by_task in trials.items()}
     by_family = {size: cells(tasks, values) for size, values in means.items()}
@@ -95,6 +94,7 @@ def summary(suite: str, policy: str, tasks: Sequence[TaskItem], trials: Trials) 
         "mean": {name_of(size): round(c.accuracy, DIGITS) for size, c in whole.items()},
         "se": {name_of(size): round(c.se, DIGITS) for size, c in whole.items()},
         "tokens": _per_size(trials, lambda flat: sum(t.tokens for t in flat)),
+        "cost_wei": _per_size(trials, lambda flat: str(sum(t.cost_wei for t in flat))),
         "seconds": _per_size(trials, lambda flat: round(sum(t.seconds for t in flat), 3)),
         "latency_s": _per_size(trials, lambda flat: round(sum(t.seconds for t in flat) / len(flat), DIGITS)),
         "levels": {

@@ -16,13 +16,14 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One answer to one task: whether it was right, the tokens read and generated for it, and the seconds until it was there.
+    """One answer to one task: whether it was right, the tokens generated for it, its cost, and the seconds until it was there.
 
-    Where several agents answer, tokens add up and the slowest one counts.
+    Where several agents answer, tokens and costs add up, and the slowest one counts.
     """
 
     right: bool
     tokens: int
+    cost_wei: int
     seconds: float
 
 

@@ -57,6 +57,7 @@ def _state(session: Session, agent_id: int, local: dict[str, dict[str, Any]]) ->
         "no_shows": account.no_shows,
         "decisions": record.get("decisions"),
         "recent": record.get("recent"),
+        "reviews": record.get("reviews"),
     }
 
 
@@ -67,6 +68,8 @@ def _local_records(session: Session) -> dict[str, dict[str, Any]]:
     from symphony_chain.keys import Keystore
 
     records: dict[str, dict[str, Any]] = {}
+    head = session.rpc.get_block("latest")
+    assert head is not None  # every chain has a latest block
     for path in sorted((session.settings.data_dir / "agents").glob("*/*.json")):
         try:
             config = load_config(path)
@@ -74,11 +77,11 @@ def _local_records(session: Session) -> dict[str, dict[str, Any]]:
         except SymphonyError as error:
             session.out.note(f"{path}: {error.message}")
             continue
-        records[operator] = {"name": config.name, **_decisions(config.record_path)}
+        records[operator] = {"name": config.name, **_decisions(config.record_path, head.timestamp)}
     return records
 
 
-def _decisions(path: Path) -> dict[str, Any]:
+def _decisions(path: Path, now_s: int) -> dict[str, Any]:
     if not path.exists():
         return {}
     from agent_runtime.worker_store import WorkerStore
@@ -88,7 +91,7 @@ def _decisions(path: Path) -> dict[str, Any]:
             {"task_id": d.task_id, "verdict": d.verdict, "reason": d.reason, "detail": d.detail}
             for d in store.decisions(5)
         ]
-        return {"decisions": store.counts(), "recent": recent}
+        return {"decisions": store.counts(), "recent": recent, "reviews": len(store.waiting(now_s))}
 
 
 def agent_lines(agent: dict[str, Any]) -> list[str]:
@@ -105,4 +108,6 @@ def agent_lines(agent: dict[str, Any]) -> list[str]:
     if agent["decisions"]:
         counts = ", ".join(f"{reason} {count}" for reason, count in agent["decisions"].items())
         lines += ["", f"decisions {clean(counts)}"]
+    if agent["reviews"]:
+        lines += ["", f"reviews  {agent['reviews']} waiting: symphony agent review {clean(agent['name'])}"]
     return lines

@@ -54,7 +54,7 @@ def test_a_vote_of_n_is_the_vote_of_the_first_n_chains_and_every_chain_is_drawn_
                 consensus = self_consistency(task_id_of(item), draw.ballots(item)[:size])
                 assert consensus is not None
                 assert trials[size][at][seed].right == (consensus.answer.decode() == item.answer)
-                assert trials[size][at][seed].tokens == 5 + 3 * size
+                assert (trials[size][at][seed].tokens, trials[size][at][seed].cost_wei) == (3 * size, (5 + 3 * size) * 10**9)
                 assert trials[size][at][seed].seconds == pytest.approx(0.5 * size / 5)
         assert trials[0][at][0] == trials[0][at][1], "greedy is one chain, whatever the seed"
     assert good.calls == 18 * (2 * max(SIZES) + 1), "looking at them again draws nothing"
@@ -93,13 +93,14 @@ def test_earned_words_find_out_who_only_talks() -> None:
     names = ("good", "bad", "worse")
     pool = [agent(name) for name in names]
     known = {name: Known(name, everywhere(0.9 if name == "good" else BAD)) for name in names}
-    plan = Plan(tasks(100), (1,), seeds=1, gold=0.3)
+    plan = Plan(tasks(60), (1,), seeds=1, gold=0.3)
     with engines_of(**known) as engines:
         seats = Seats(engines, plan)
         found = {rule: broadcast(plan, pool, seats, rule)[1] for rule in WEIGHTINGS}
     assert mean_of(found["squared"]) > mean_of(found["majority"]) + 0.1
     assert mean_of(found["squared"]) >= mean_of(found["linear"])
-    assert {t.tokens for seeds in found["squared"] for t in seeds} == {3 * 8}, "three agents read and answer"
+    cost = {(t.tokens, t.cost_wei) for seeds in found["squared"] for t in seeds}
+    assert cost == {(3 * 3, 3 * 8 * 10**9)}, "three agents read and answer"
 
 
 def test_a_market_weighs_and_moves_as_the_contract_does() -> None:
@@ -167,7 +168,7 @@ def test_a_prompt_that_is_too_long_is_a_wrong_answer_not_the_end() -> None:
         trials = single(plan, agent("a"), Seats(engines, plan))
         assert single(plan, agent("a"), Seats(engines, plan)) == trials, "and is not tried again"
     assert [[t.right for t in seeds] for seeds in trials[3]] == [[True], [False]]
-    assert trials[3][1][0].tokens == 5
+    assert (trials[3][1][0].tokens, trials[3][1][0].cost_wei) == (0, 5 * 10**9)
 
 
 def test_samples_are_kept_and_a_run_goes_on(tmp_path: Path) -> None:
@@ -227,12 +228,12 @@ def test_the_document_has_the_promised_keys_and_counts_right() -> None:
         assert set(document["votes"]["1"]["navigate"]) == {"n", "accuracy", "se"}
         assert document["votes"]["1"]["navigate"]["n"] == 10
         assert document["levels"]["3"]["navigate"]["3"]["n"] == 10
-        assert document["cost_wei"]["3"] == 7 * document["tokens"]["3"] > 0
+        assert int(document["cost_wei"]["3"]) > 7 * document["tokens"]["3"] > 0
         assert document["seconds"]["3"] > document["seconds"]["1"] > 0
         assert json.loads(json.dumps(document)) == document
         assert any(line.startswith("mean") for line in lines(document))
     assert found["single"]["mean"] == {"greedy": 1.0, "1": 1.0, "3": 1.0}
-    assert found["single"]["tokens"]["3"] == 30 * 2 * (5 + 9)
+    assert found["single"]["tokens"]["3"] == 30 * 2 * 9 and found["single"]["cost_wei"]["3"] == str(7 * 30 * 2 * (5 + 9))
     assert 0.3 < found["random"]["mean"]["1"] < 0.7
     assert found["routed"]["seats"] == 1
     assert set(found["broadcast"]["rules"]) == set(WEIGHTINGS)

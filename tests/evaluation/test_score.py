@@ -23,7 +23,7 @@ from tests.evaluation.people import task
 
 
 def trials(*rights: str) -> list[list[Trial]]:
-    return [[Trial(letter == "r", 1, 0.0) for letter in word] for word in rights]
+    return [[Trial(letter == "r", 1, 0, 0.0) for letter in word] for word in rights]
 
 
 def test_tasks_are_the_sample_and_seeds_are_not() -> None:
