@@ -121,8 +121,8 @@ def located(spec: str, base: Path) -> str:
 
 
 def _kind(spec: str) -> Kind:
-    if spec == "torch" or spec == "llama_cpp":
-        return spec
+    if spec in NAMES:
+        return "torch" if spec == "torch" else "llama_cpp"
     if _URL.match(spec):
         return "openai"
     if not is_path(spec):

@@ -17,8 +17,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib import resources
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from agent_runtime.errors import EngineFailed, ModelCorrupt, ModelMissing
 
@@ -179,7 +180,7 @@ class SealedCopy:
             self._folder.cleanup()
 
 
-def _sealed(source: BinaryIO) -> tuple[BinaryIO, tempfile.TemporaryDirectory[str] | None]:
+def _sealed(source: BufferedReader) -> tuple[BufferedReader | BufferedRandom, tempfile.TemporaryDirectory[str] | None]:
     if sys.platform != "linux":
         folder = tempfile.TemporaryDirectory(prefix="symphony-")  # mode 0700
         path = Path(folder.name) / "model.gguf"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agent_runtime.config import load_config
-from agent_runtime.engines import EngineConfig
+from agent_runtime.config import WorkerConfig, load_config
+from agent_runtime.engines import EngineConfig, EngineInfo
 from agent_runtime.errors import ConfigInvalid
+from agent_runtime.registration import registration_file
 
-WORKER = {
+WORKER: dict[str, Any] = {
     "name": "ada",
     "rpc_url": "http://127.0.0.1:8545",
     "deployment": "deployment.json",
@@ -70,3 +72,16 @@ def test_the_long_form_says_more(tmp_path: Path) -> None:
 def test_what_is_off_is_named(engine: Any, words: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match=words):
         loaded(tmp_path, engine)
+
+
+@pytest.mark.parametrize(("digest_of", "listed"), [("weights", 1), ("recipe", 0), ("address", 0)])
+def test_a_registration_lists_the_weights_that_a_node_holds(digest_of: str, listed: int) -> None:
+    """And no server's address: that would say of a model what nobody here has seen."""
+    identity = SimpleNamespace(
+        config=WorkerConfig(**{**WORKER, **{name: Path(WORKER[name]) for name in ("deployment", "data_dir", "keystore_dir")}}),
+        deployment=SimpleNamespace(chain_id=31337, registry=f"0x{'11' * 20}"),
+        owner=SimpleNamespace(address="0x5FbDB2315678afecb367f032d93F642f64180aa3"),
+        engine=EngineInfo("any", "ab" * 32, "cpu", "none", 1024, digest_of=digest_of),  # type: ignore[arg-type]
+        gateway_url="http://127.0.0.1:1",
+    )
+    assert len(registration_file(identity, None).node.model_digests) == listed  # type: ignore[arg-type, union-attr]

@@ -45,7 +45,10 @@ class Mutator:
         start = reader.data.ctypes.data
         parts = [part for item in reader.fields.values() if len(item.parts) < 16 for part in item.parts]
         parts += [part for tensor in reader.tensors for part in tensor.field.parts]
-        self._numbers = [(part.ctypes.data - start, part.nbytes) for part in parts if part.nbytes in (4, 8)]
+        shape = [item.parts[-1] for name, item in reader.fields.items() if name.startswith("llama.")]
+        self._numbers, self._shape = (
+            [(part.ctypes.data - start, part.nbytes) for part in found if part.nbytes in (4, 8)] for found in (parts, shape)
+        )
         reader.data._mmap.close()
 
     def next(self) -> bytes:
@@ -60,7 +63,7 @@ class Mutator:
             elif kind == 2:
                 del data[at : at + rng.randrange(1, 9)]
             else:
-                at, size = rng.choice(self._numbers)
+                at, size = rng.choice(self._shape if kind == 3 else self._numbers)
                 data[at : at + size] = (rng.choice(EXTREMES) % (1 << 8 * size)).to_bytes(size, "little")
         return bytes(data[: rng.randrange(self._header_bytes)] if rng.random() < 0.05 else data)
 
@@ -91,7 +94,7 @@ def survive(path: Path, folder: Path, count: int) -> Counter[str]:
 
 def test_the_parent_survives_a_thousand_mutated_headers(tiny_folder: Path, tmp_path: Path) -> None:
     outcomes = survive(tiny_folder / GGUF, tmp_path, 1000)
-    assert outcomes.total() == 1000 and outcomes["ModelCorrupt"] >= 500 and outcomes["works"] >= 50
+    assert outcomes.total() == 1000 and outcomes["ModelCorrupt"] >= 500 and outcomes["works"] >= 20
     assert outcomes["EngineCrashed"] >= 1, "without a crash this proves nothing about crashes"
     assert set(outcomes) <= {"works", "ModelCorrupt", "EngineFailed", "EngineCrashed", "InvalidInput", "PromptTooLong"}
 
