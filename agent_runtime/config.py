@@ -38,7 +38,7 @@ class WorkerConfig:
         calibration: file that `symphony eval --calibration` wrote for this engine and way of thinking; its measured shares are
             the priors of bids, and thoughts know their probability of being right.
         engine: what thinks; the text of its ``spec`` alone (a path or a URL) is enough.
-        content_urls: gateways to ask for headers and bodies.
+        content_urls: gateways to ask for headers and bodies, and to give copies of the registration file and of traces.
         gateway_host, gateway_port, gateway_url: where the worker's own content gateway listens (port 0: any free one), and the
             public URL to announce for it (None: the listening address).
         max_store_bytes: limit of the content store.

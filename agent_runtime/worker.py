@@ -32,6 +32,7 @@ from agent_runtime.registration import Identity, Registrar
 from agent_runtime.service import Unfunded, log_event, repeat
 from agent_runtime.slashing_protection import ProtectionDb
 from agent_runtime.worker_bids import FETCHES, Bidder
+from agent_runtime.worker_copies import Copies
 from agent_runtime.worker_core import Core
 from agent_runtime.worker_gateway import GatewayServer
 from agent_runtime.worker_pay import Payroll
@@ -236,6 +237,7 @@ class Worker:
         )
         self._recorder = Recorder(core, RewardPoolClient(self._rpc, self._deployment.pool))
         self._payroll = Payroll(core, market, self._owner_box)
+        self._copies = Copies(core, self._fetcher or self._pool(1, "copy"), config.content_urls)
         self._unfunded = Unfunded()
         self._open: set[bytes] = set()
 
@@ -278,6 +280,7 @@ class Worker:
             self._bidder.step(views)
             self._recorder.step(views)
             self._payroll.step()
+            self._copies.step(views)
         except Conflict as error:
             self._unfunded.said(error, core.head.number)
         return bool(progress.new_blocks or progress.rolled_back)

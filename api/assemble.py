@@ -172,6 +172,12 @@ def reveals_of(facts: TaskFacts) -> list[Reveal]:
     ]
 
 
+def trace_of(seat: Seat, texts: Texts) -> dict[str, Any] | None:
+    """The trace that an opened seat's evidence digest names (a plan's seat names it beside its children), if it is at hand."""
+    digest = seat.trace_digest or seat.evidence_digest
+    return texts.trace(digest_of(digest)) if digest else None
+
+
 def deadlines_of(facts: TaskFacts, now_s: int) -> list[Deadline]:
     """The limits of a task, the evaluator's only where one is named; `now_s` is the indexed head's timestamp."""
     record = facts.record

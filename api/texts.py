@@ -1,4 +1,4 @@
-"""Foreign texts by digest: beacon headers, task bodies, registration files and answers from the content store.
+"""Foreign texts by digest: beacon headers, task bodies, registration files, traces and answers from the content store.
 
 What is here has been verified against its digest and nothing more: it is text of strangers. Never fetches.
 """
@@ -21,8 +21,10 @@ from symphony_chain.spec.limits import (
     MAX_BODY_BYTES,
     MAX_HEADER_BYTES,
     MAX_REGISTRATION_BYTES,
+    MAX_TRACE_BYTES,
 )
 from symphony_chain.spec.registration import Registration
+from symphony_chain.spec.trace import Trace
 
 CACHE_ENTRIES = 2048
 Check = Callable[[bytes], object]
@@ -47,6 +49,10 @@ class Texts:
     def registration(self, digest: bytes) -> dict[str, Any] | None:
         """An agent's registration file."""
         return self._get(digest, Registration.parse, MAX_REGISTRATION_BYTES)
+
+    def trace(self, digest: bytes) -> dict[str, Any] | None:
+        """A seat's trace: its chains of thought."""
+        return self._get(digest, Trace.parse, MAX_TRACE_BYTES)
 
     def answer(self, digest: bytes) -> str | None:
         """A canonical answer's text, where somebody keeps it here."""

@@ -1,13 +1,20 @@
-"""Uploads of documents to the API's content store: which kinds, how large, and from where. Knows no IPFS."""
+"""Uploads of documents to the API's content store: which kinds, how large, and from whom. Knows no IPFS.
+
+On a devnet everything on this machine may bring documents. From anybody else the store takes what the chain names already: an
+agent's registration file, the trace of an opened seat, a task's header. Those cost gas to name, so nobody can flood it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from api.errors import Forbidden
+from api.reader import Reader
 from api.schema.write import Uploaded
+from symphony_chain.canonical import sha256
 from symphony_chain.content.errors import TooLarge
 from symphony_chain.content.store import ContentStore
 from symphony_chain.deploy import Deployment
@@ -46,19 +53,50 @@ KINDS: dict[str, tuple[int, Callable[[bytes], object]]] = {
 }
 
 
-def require_open_uploads(request: Request, deployment: Deployment) -> None:
-    """Raises Forbidden unless the chain is a devnet and the client is on this machine."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the chain names a document: an agent, a task, or a seat of a task."""
+
+    agent: int | None = None
+    task: str | None = None
+    seat: int | None = None
+
+
+def may_upload(request: Request, deployment: Deployment) -> bool:
+    """Whether a client may bring any document: the chain is a devnet and the client is on this machine."""
     host = request.client.host if request.client else ""
-    if deployment.chain_id != DEVNET_CHAIN_ID or host not in LOOPBACK:
+    return deployment.chain_id == DEVNET_CHAIN_ID and host in LOOPBACK
+
+
+def require_named(reader: Reader, kind: str, place: Place, data: bytes) -> None:
+    """Raises Forbidden unless the chain names this document of this kind at this place."""
+    if sha256(data) not in _named(reader, kind, place):
         raise Forbidden(
-            "uploads are open only on devnets and from this machine",
-            hint="serve the document from your own gateway and name it in the header's bid_endpoint",
+            f"the chain names no such {kind[:40]} there, and other uploads are open only on devnets and from this machine",
+            hint="serve it from your own gateway and name that in the header's bid_endpoint; of what the chain names, say where: "
+            "with `agent`, or with `task` and `seat`",
             code="api.uploads_closed",
         )
 
 
-def keep_upload(store: ContentStore, kind: str, data: bytes) -> Uploaded:
-    """Stores and pins a document.
+def _named(reader: Reader, kind: str, place: Place) -> set[bytes]:
+    found: list[str | None] = []
+    if kind == "registration" and place.agent is not None:
+        agent = reader.agent(place.agent)
+        found = [agent.file_digest] if agent else []
+    facts = reader.task(place.task.lower()) if place.task is not None else None
+    if kind == "header" and facts is not None:
+        found = [facts.record.header]
+    if kind == "trace" and facts is not None:
+        found = [seat.trace_digest or seat.evidence_digest for seat in facts.seats if seat.seat == place.seat]
+    return {bytes.fromhex(digest[2:]) for digest in found if digest}
+
+
+def keep_upload(store: ContentStore, kind: str, data: bytes, *, pinned: bool) -> Uploaded:
+    """Stores a document.
+
+    Args:
+        pinned: keep it whatever happens; else the store may drop it to make room.
 
     Raises:
         InvalidInput: unknown kind, or not of that format. TooLarge. StoreFull.
@@ -70,5 +108,6 @@ def keep_upload(store: ContentStore, kind: str, data: bytes) -> Uploaded:
         raise TooLarge(f"a {kind} has at most {max_bytes} bytes, not {len(data)}", hint="make it smaller", max_bytes=max_bytes)
     check(data)
     added = store.add(data, kind)
-    store.pin(added.cid, PIN_OWNER)
+    if pinned:
+        store.pin(added.cid, PIN_OWNER)
     return Uploaded(cid=str(added.cid), size_bytes=added.size_bytes, kind=kind)

@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from api.assemble import trace_of
 from api.explorer import ledger_pages
 from api.explorer.render import FOLDER, ROWS, query, render
 from api.explorer.search import find
+from api.explorer.thoughts import reasoning_of
 from api.middleware import CSP
 from api.paging import Cursor
 from api.problems import Problem, set_error_page
@@ -104,8 +106,13 @@ def tasks(
 @router.get("/tasks/{task_id}")
 def task(request: Request, task_id: HashPath) -> Response:
     """One task: question, timeline, funnel, seats, vote, money."""
-    found = task_detail(services(request), task_id)
-    return render(request, "task.html", json_url=f"/v1/tasks/{found.id}", headers=_ASKS_A_NODE, task=found)
+    parts = services(request)
+    found = task_detail(parts, task_id)
+    opened = [(seat, trace_of(seat, parts.texts)) for seat in found.seat_list if seat.evidence_digest]
+    thoughts = [(seat, reasoning_of(seat, found.header, trace) if trace else None) for seat, trace in opened]
+    return render(
+        request, "task.html", json_url=f"/v1/tasks/{found.id}", headers=_ASKS_A_NODE, task=found, thoughts=thoughts
+    )
 
 
 @router.get("/post")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from api.assemble import commits_of, money_of, receipt_of, reveals_of, vote_of, with_answers
+from api.assemble import commits_of, money_of, receipt_of, reveals_of, trace_of, vote_of, with_answers
 from api.explain import explain
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, checked_limit, with_links
 from api.reader import TaskFilter
-from api.respond import answer
+from api.respond import answer, block_header
 from api.routes.lookup import AddressQuery, HashPath, task_detail, task_facts, titled_tasks
 from api.schema.base import Page
 from api.schema.chain import Event
@@ -87,6 +87,21 @@ def get_vote(request: Request, task_id: HashPath) -> Response:
         hint = "a vote begins with the award; /explain tells what the task waits for"
         raise NotFound("no seat of this task has been awarded", hint=hint, code="vote.not_found")
     return answer(request, vote)
+
+
+@router.get("/{task_id}/seats/{seat}/trace", response_model=dict[str, Any])
+def get_trace(request: Request, task_id: HashPath, seat: Annotated[int, Path(ge=0, le=15)]) -> Response:
+    """A seat's trace as its agent wrote it, checked against the digest on chain: engine, sampling, every chain of thought."""
+    parts = services(request)
+    found = [s for s in task_facts(parts, task_id).seats if s.seat == seat]
+    document = trace_of(found[0], parts.texts) if found else None
+    if document is None:
+        raise NotFound(
+            f"the trace of seat {seat} is not at hand",
+            hint="it is named on chain once the seat has opened its answer, and read from its agent's gateway",
+            code="trace.not_at_hand",
+        )
+    return JSONResponse(document, headers=block_header(request))
 
 
 @router.get("/{task_id}/explain", response_model=Explain)

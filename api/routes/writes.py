@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.respond import answer
+from api.routes.lookup import MAX_AGENT_ID
 from api.schema.write import (
     ClaimRequest,
     Draft,
@@ -26,7 +27,7 @@ from api.schema.write import (
     WithdrawRequest,
 )
 from api.services import limit_writes, services
-from api.uploads import KINDS, keep_upload, require_open_uploads
+from api.uploads import KINDS, Place, keep_upload, may_upload, require_named
 
 router = APIRouter(prefix="/v1", tags=["write"], dependencies=[Depends(limit_writes)])
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
@@ -79,9 +80,19 @@ def post_order(request: Request, order: OrderRequest) -> Response:
 
 
 @router.put("/content", response_model=Uploaded, status_code=201, openapi_extra=_BODY)
-async def put_content(request: Request, kind: Annotated[str, Query(description=", ".join(KINDS))]) -> Response:
-    """Keeps a document of one of our formats for others to fetch; only on devnets, only from this machine."""
+async def put_content(
+    request: Request,
+    kind: Annotated[str, Query(description=", ".join(KINDS))],
+    agent: Annotated[int | None, Query(ge=0, le=MAX_AGENT_ID, description="whose registration file it is")] = None,
+    task: Annotated[str | None, Query(pattern=r"^0x[0-9a-fA-F]{64}$", description="whose header or trace it is")] = None,
+    seat: Annotated[int | None, Query(ge=0, le=15, description="of the task, whose trace it is")] = None,
+) -> Response:
+    """Keeps a document of one of our formats for others to fetch. On a devnet, whatever comes from this machine; else only what
+    the chain names: the registration file of `agent`, the header of `task`, the trace of its opened `seat`.
+    """
     parts = services(request)
-    require_open_uploads(request, parts.deployment)
-    uploaded = await run_in_threadpool(keep_upload, parts.store, kind, await request.body())
+    trusted, data = may_upload(request, parts.deployment), await request.body()
+    if not trusted:
+        await run_in_threadpool(require_named, parts.reader, kind, Place(agent, task, seat), data)
+    uploaded = await run_in_threadpool(keep_upload, parts.store, kind, data, pinned=trusted)
     return await run_in_threadpool(answer, request, uploaded, 201)

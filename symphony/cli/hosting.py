@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
+from symphony_chain.content.errors import Unavailable, UploadRefused
 from symphony_chain.content.store import ContentStore
 from symphony_chain.content.unixfs import Added
+from symphony_chain.content.upload import put_document
 from symphony_chain.errors import Failure
-
-UPLOAD_TIMEOUT_S = 10.0
 
 
 class MirroredStore(ContentStore):
@@ -33,32 +31,20 @@ class MirroredStore(ContentStore):
     def add(self, data: bytes, kind: str) -> Added:
         added = super().add(data, kind)
         for url in self._mirrors:
-            _upload(url.rstrip("/"), data, kind)
+            _upload(url, data, kind)
         return added
 
 
 def _upload(url: str, data: bytes, kind: str) -> None:
     try:
-        answer = httpx.put(
-            f"{url}/v1/content",
-            params={"kind": kind},
-            content=data,
-            timeout=UPLOAD_TIMEOUT_S,
-            trust_env=False,
-        )
-    except httpx.HTTPError as error:
-        raise _refused(url, kind, str(error) or type(error).__name__) from error
-    if answer.status_code >= 300:
-        raise _refused(url, kind, f"it answers {answer.status_code}: {answer.text[:200]}")
-
-
-def _refused(url: str, kind: str, why: str) -> Failure:
-    return Failure(
-        f"{url} did not take the {kind}: {why}",
-        hint="nothing was posted; name another --content-url, or leave it out and let agents read from this machine",
-        code="content.upload",
-        url=url,
-    )
+        put_document(url, data, kind)
+    except (Unavailable, UploadRefused) as error:
+        raise Failure(
+            str(error),
+            hint="nothing was posted; name another --content-url, or leave it out and let agents read from this machine",
+            code="content.upload",
+            url=url,
+        ) from error
 
 
 @contextmanager

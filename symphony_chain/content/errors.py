@@ -9,6 +9,7 @@ code.
      ├── TooLarge          content.too_large           exit 2
      ├── MissingContent    content.not_found           exit 3
      ├── Unavailable       content.unavailable         exit 3
+     ├── UploadRefused     content.upload_refused      exit 1
      ├── StoreFull         content.full                exit 1
      ├── StoreUnusable     content.store_unusable      exit 1
      └── UnsafeUrl         content.unsafe_url          exit 2
@@ -67,6 +68,12 @@ class Unavailable(ContentError, NotFound):
     """No provider delivered the content; ``context["attempts"]`` says why, provider by provider."""
 
     code = "content.unavailable"
+
+
+class UploadRefused(ContentError, Failure):
+    """A gateway does not take a copy of the document."""
+
+    code = "content.upload_refused"
 
 
 class StoreFull(ContentError, Failure):

@@ -99,6 +99,24 @@ def test_hostile_text_is_inert(tab: Tab, told: World) -> None:
     assert tab.faults == []
 
 
+def test_the_chains_of_thought_behind_a_vote(tab: Tab, told: World) -> None:
+    task = f"0x{told.tasks['hostile'].task_id.hex()}"
+    tab.go(f"/tasks/{task}")
+    first, third = tab.page.locator("#reasoning details").all()
+    assert tab.page.locator("#reasoning > .empty").inner_text() == "The trace of agent 2 is not at hand here; its gateway has it."
+    first.locator("summary").click()
+    shown = first.inner_text()
+    assert "2 of 3 chains come to its answer" in shown and "llama_cpp" in shown and "no answer" in shown and "95.1 %" in shown
+    assert "First <script>document.title='owned'</script>" in shown and "Left out" in shown
+    assert first.locator(".notice-box").count() == 0
+    third.locator("summary").click()
+    assert third.locator(".notice-box").all_inner_texts() == [
+        "It was written for another task.", "It comes to another answer than the seat opened.",
+    ]  # fmt: skip
+    assert tab.context.request.get(tab.url + first.locator("a[href$='/trace']").get_attribute("href")).json()["answer"]
+    assert tab.faults == []
+
+
 def test_live_update_arrives(browser: Any, live: World) -> None:
     with served(live.settings) as (url, _):
         tab = Tab(browser, url)

@@ -155,6 +155,15 @@ def test_a_plans_children_lower_its_weight(client: TestClient, told: World) -> N
     assert shown["vote"]["total_weight"] == first["weight"] + second["weight"] == shown["total_weight"]
 
 
+def test_the_trace_of_a_seat(client: TestClient, told: World) -> None:
+    path = f"/v1/tasks/{task_id(told, 'hostile')}/seats"
+    trace = get(client, f"{path}/0/trace")
+    assert trace["version"] == "symphony.trace/1" and [sample["tokens"] for sample in trace["samples"]] == [40, 4, 38]
+    for seat in (1, 9):
+        answer = client.get(f"{path}/{seat}/trace")
+        assert (answer.status_code, answer.json()["code"]) == (404, "trace.not_at_hand")
+
+
 def test_receipts_are_what_the_market_keeps(client: TestClient, told: World) -> None:
     market = MarketClient(told.scenario.rpc, told.scenario.deployment.market)
     seen = 0

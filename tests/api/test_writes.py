@@ -19,14 +19,17 @@ from api import create_app
 from api.orders import bid_of
 from api.schema.write import SignedBid
 from symphony_chain import market, signing
+from symphony_chain.canonical import sha256
 from symphony_chain.content.cid import Cid
+from symphony_chain.content.store import ContentStore
 from symphony_chain.keys import Keystore
 from symphony_chain.market import MarketClient
+from symphony_chain.registry import RegistryClient
 from symphony_chain.rpc import Rpc
 from symphony_chain.spec.body import TaskBody
 from symphony_chain.spec.header import BeaconHeader
 from symphony_chain.types import State, Task
-from tests.api.world import World
+from tests.api.world import World, finish, name_agent, text_of, trace_of
 from tests.indexer.scenario import ETHER, GWEI, Posted
 
 PASSWORD = "correct horse"
@@ -440,6 +443,41 @@ def test_uploads_are_closed_to_others(live: World) -> None:
     with TestClient(app, client=("203.0.113.9", 5)) as stranger:
         answer = stranger.put("/v1/content?kind=body", content=b"{}")
     assert (answer.status_code, answer.json()["code"]) == (403, "api.uploads_closed")
+
+
+def test_what_the_chain_names_is_taken_from_anybody(live: World, tmp_path: Path) -> None:
+    """A stranger brings a registration file, a task's header and an opened seat's trace, each where the chain names it."""
+    scenario, store = live.scenario, ContentStore(tmp_path / "elsewhere", max_bytes=1 << 20)
+    with store:
+        header = text_of(store, "Named", "Named on chain")
+        texts = {"header": store.get(Cid.from_digest(header), 1 << 20)}
+        posted = scenario.post(header=header)
+        texts["trace"] = trace_of(header, "7").to_json()
+        finish(scenario, posted, ["7", "7", "7"], {0: sha256(texts["trace"])})
+        name_agent(scenario, store, scenario.agents[0], "Renamed")
+        registered = RegistryClient(scenario.rpc, scenario.deployment.registry).file_digest(1)
+        texts["registration"] = store.get(Cid.from_digest(registered), 1 << 20)
+    live.index()
+    task = "0x" + posted.task_id.hex()
+    places = {"header": {"task": task}, "trace": {"task": task, "seat": 0}, "registration": {"agent": 1}}
+    with TestClient(create_app(live.settings), client=("203.0.113.9", 5)) as stranger:
+
+        def put(kind: str, data: bytes, **place: object) -> tuple[int, str]:
+            answer = stranger.put("/v1/content", params={"kind": kind, **place}, content=data)  # type: ignore[dict-item]
+            return answer.status_code, answer.json().get("code", "")
+
+        assert stranger.get(f"/v1/tasks/{task}/seats/0/trace").status_code == 404
+        for kind, place in places.items():
+            assert put(kind, texts[kind]) == (403, "api.uploads_closed"), "nobody says where"
+            assert put(kind, texts[kind] + b" ", **place) == (403, "api.uploads_closed"), "other bytes"
+            assert put(kind, texts[kind], **place) == (201, "")
+            assert put(kind, texts[kind], **place) == (201, ""), "again"
+        assert put("trace", texts["trace"], task=task, seat=1) == (403, "api.uploads_closed"), "another seat's"
+        assert put("trace", texts["header"], task=task) == (403, "api.uploads_closed"), "of another kind"
+        assert put("registration", texts["registration"], agent=999) == (403, "api.uploads_closed")
+        assert stranger.get(f"/v1/tasks/{task}/seats/0/trace").json()["answer"] == "7"
+        assert stranger.get("/v1/agents/1").json()["name"] == "Renamed"
+        assert stranger.get(f"/v1/tasks/{task}").json()["title"] == "Named"
 
 
 def test_full_store(live: World, tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ def train_adapter(
     )
     trained = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
-    steps, tokens, losses, curve = 0, 0, [], []
+    steps, tokens = 0, 0
+    losses: list[float] = []
+    curve: list[dict[str, Any]] = []
     while tokens < recipe.tokens:
         batch = stream.next()
         for group in optimizer.param_groups:

@@ -48,7 +48,7 @@ class ExampleStream:
     observes.
 
     Args:
-        reword: the share of questions put into other words.
+        reword: as for ``Family.generate``.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ExampleStream:
         seed: int,
         batch_tokens: int,
         context_tokens: int,
-        reword: float = 0.0,
+        reword: float | None = 0.0,
     ) -> None:
         self.rng = Random(seed)
         self.drawn: Counter[str] = Counter()
