@@ -86,6 +86,9 @@ class OfflineMarket:
         self._router = router
         self._policy = policy or BidPolicy()
         self._agents = [_Standing(tokens=tokens) for _ in pool]
+        # Agents that are alike in everything go by their number: which one is first must not depend on the file that names them.
+        self._ids = list(range(1, len(pool) + 1))
+        Random(f"ids/{seed}").shuffle(self._ids)
 
     def earned_bps(self, agent: int, task: TaskItem) -> int:
         """The agent's earned word against what the task asks for."""
@@ -103,7 +106,7 @@ class OfflineMarket:
         if not candidates:
             return []
         ranked = self._router.rank(candidates, ceiling_wei=terms.ceiling_wei, limit=seats)
-        return [item.candidate.agent_id - 1 for item in ranked]
+        return [self._ids.index(item.candidate.agent_id) for item in ranked]
 
     def close(self, task: TaskItem, answers: Mapping[int, bytes | None], tokens: Mapping[int, int] | None = None) -> Settled:
         """Settles a task by its seats' answers (place in the pool → answer, None: not revealed), and moves what they earned.
@@ -124,7 +127,7 @@ class OfflineMarket:
             terms,
             terms.ceiling_wei,
             votes,
-            [place + 1 for place in places],
+            [self._ids[place] for place in places],
             [self._agents[place].earned for place in places],
             rules=ScoreRules(),
             scores_bps=scores,
@@ -162,7 +165,7 @@ class OfflineMarket:
     def _candidate(self, place: int, offer: Offer, task: Task) -> Candidate:
         mine = self._agents[place]
         return Candidate(
-            agent_id=place + 1,
+            agent_id=self._ids[place],
             match_bps=offer.match_bps,
             earned_bps=match_bps(mine.earned, task.requirement),
             confidence_bps=offer.confidence_bps,

@@ -153,6 +153,14 @@ def test_gold_scores_are_the_same_tasks_for_every_rule_and_teach_right_from_popu
     assert earned[1.0][0] == 0 and earned[1.0][2] > 8_000
 
 
+def test_agents_alike_are_seated_by_a_number_that_the_seed_draws() -> None:
+    pool = [agent(name) for name in "abc"]
+    first = {OfflineMarket(pool, router=ScreenRouter(), seed=seed).seat(task(1), 1)[0] for seed in range(20)}
+    assert first == {0, 1, 2}
+    market = OfflineMarket(pool, router=ScreenRouter(), seed=1)
+    assert sorted(market.seat(task(1), 3)) == [0, 1, 2] and market.seat(task(1), 2) == market.seat(task(1), 3)[:2]
+
+
 def test_nobody_who_matches_means_no_seat() -> None:
     market = OfflineMarket([agent("a", web_of_lies=9_000)], router=ScreenRouter())
     assert market.seat(task(1, "navigate"), 1) == [] and market.seat(task(1, "web_of_lies"), 1) == [0]
