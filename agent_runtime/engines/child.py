@@ -22,12 +22,14 @@ import orjson
 
 import agent_runtime
 from agent_runtime.errors import EngineCrashed, EngineFailed, ModelCorrupt, ModelMissing, PromptTooLong
-from symphony_chain.errors import InvalidInput
+from symphony_chain.errors import InvalidInput, SymphonyError
 
 MAX_MESSAGE_BYTES = 64 << 20
 END_TIMEOUT_S = 5.0
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
-_ERRORS = {kind.code: kind for kind in (EngineFailed, InvalidInput, ModelCorrupt, ModelMissing, PromptTooLong)}
+_ERRORS: dict[str, type[SymphonyError]] = {
+    kind.code: kind for kind in (EngineFailed, InvalidInput, ModelCorrupt, ModelMissing, PromptTooLong)
+}
 
 
 class Channel:
@@ -80,12 +82,11 @@ class Child:
             try:
                 channel.connection.send_bytes(orjson.dumps(message))
                 answer = self._answer(channel.connection, doing)
-            except (OSError, EOFError, orjson.JSONDecodeError) as error:
+                told = _error_of(answer)
+            except (OSError, EOFError, KeyError, TypeError, ValueError) as error:  # gone, or no longer itself
                 raise self._crashed(doing) from error
-        if "error" in answer:
-            told = answer["error"]
-            kind = _ERRORS.get(told["code"], EngineFailed)
-            raise kind(str(told["message"]), hint=str(told["hint"]), **dict(told["context"]))
+        if told is not None:
+            raise told
         return answer["result"]
 
     def close(self) -> None:
@@ -113,15 +114,31 @@ class Child:
     def _crashed(self, doing: str, why: str = "") -> EngineCrashed:
         self._process.kill()  # whatever it is still doing, nobody listens
         code = self._process.wait()
-        self._complaints.seek(0)
-        words = self._complaints.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(words) if line.strip()), "")
-        plain = "".join(c for c in last if c.isprintable())[-200:]
+        plain = self._last_words()
         how = why or (f"it was ended by {_signal(-code)}" if code < 0 else f"it ended with code {code}")
         return EngineCrashed(
             f"the process that holds the model is gone: {how} while {doing}{f' ({plain})' if plain else ''}",
             hint="the file may be damaged or hostile; a model that needs more memory wants a larger memory_limit_bytes",
         )
+
+    def _last_words(self) -> str:
+        """The end of the last line that it wrote, an assertion say."""
+        try:
+            self._complaints.seek(0)
+            lines = self._complaints.read().decode(errors="replace").split("\n")
+        except ValueError:  # another thread has put a new child in its place, and closed this one
+            return ""
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return "".join(c for c in last if c.isprintable())[-200:]
+
+
+def _error_of(answer: dict[str, Any]) -> SymphonyError | None:
+    """The error that an answer tells; None where it holds a result. KeyError and its kin where it is neither."""
+    if "result" in answer:
+        return None
+    told = answer["error"]
+    kind = _ERRORS.get(told["code"], EngineFailed)
+    return kind(str(told["message"]), hint=str(told["hint"]), **dict(told["context"]))
 
 
 def _environment() -> dict[str, str]:

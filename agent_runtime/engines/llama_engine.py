@@ -113,7 +113,7 @@ class LlamaCppEngine:
             max_tokens=max_tokens,
             stop=list(stop),
         )
-        return [[_sample(fields) for fields in row] for row in rows]
+        return _samples(rows, len(prompts), n)
 
     def _running(self) -> Child:
         """The child, or a new one with the same model and adapter where it was lost."""
@@ -158,14 +158,23 @@ def _use_adapter(child: Child, path: Path | None) -> None:
     )
 
 
-def _sample(fields: dict[str, Any]) -> Sample:
-    """A sample as the child tells it, each field of its kind: the child has read a foreign file."""
+def _samples(rows: Any, prompts: int, n: int) -> list[list[Sample]]:
+    """Samples as the child tells them, each field of its kind: the child has read a foreign file."""
     try:
-        return Sample(
-            str(fields["text"]),
-            tuple(int(token) for token in fields["token_ids"]),
-            tuple(float(value) for value in fields["logprobs"]),
-            "stop" if fields["finish"] == "stop" else "length",
-        )
+        samples = [
+            [
+                Sample(
+                    str(told["text"]),
+                    tuple(int(token) for token in told["token_ids"]),
+                    tuple(float(value) for value in told["logprobs"]),
+                    "stop" if told["finish"] == "stop" else "length",
+                )
+                for told in row
+            ]
+            for row in rows
+        ]
+        if [len(row) for row in samples] != [n] * prompts:
+            raise ValueError("not as many as were asked for")
+        return samples
     except (KeyError, TypeError, ValueError) as error:
-        raise EngineFailed(f"the process that holds the model sent no sample: {error}", hint="try again") from error
+        raise EngineFailed(f"the process that holds the model sent no samples: {error}", hint="try again") from error

@@ -16,6 +16,8 @@ from agent_runtime.errors import ModelCorrupt, ModelMissing
 
 PREFIX = "base_model.model."
 CONFIG, PAYLOAD = "adapter_config.json", "adapter_model.safetensors"
+#: Settings of peft under which a merge is another sum than ours; refused, lest it be silently wrong.
+_OTHER_KINDS = ("use_dora", "use_rslora", "alpha_pattern", "rank_pattern", "fan_in_fan_out")
 
 
 class LoraMerge:
@@ -70,6 +72,9 @@ def read_adapter(path: Path) -> tuple[dict[str, torch.Tensor], float]:
             )
     try:
         config = json.loads((path / CONFIG).read_text("utf-8"))
+        for name in _OTHER_KINDS:
+            if config.get(name):
+                raise ValueError(f"it has {name}, and only plain LoRA on linear layers is merged")
         tensors = {name.removeprefix(PREFIX): tensor for name, tensor in load_file(path / PAYLOAD).items()}
         return tensors, float(config["lora_alpha"]) / int(config["r"])
     except Exception as error:  # json, safetensors and key errors alike: the folder is no adapter

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from multiprocessing import Pipe
 from pathlib import Path
 from random import Random
 
@@ -244,6 +245,33 @@ def test_the_child_sees_no_secrets_of_the_environment(opened: Open, monkeypatch:
     monkeypatch.setenv("SOME_API_KEY", "sk-secret")
     environment = Path(f"/proc/{pid_of(opened())}/environ").read_bytes()
     assert b"sk-secret" not in environment and b"GGML_NO_BACKTRACE=1" in environment
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"[]", EngineCrashed),
+        (b"no JSON", EngineCrashed),
+        (b"{}", EngineCrashed),
+        (b'{"error": 7}', EngineCrashed),
+        (b'{"error": {"code": "x"}}', EngineCrashed),
+        (b'{"result": 7}', EngineFailed),
+        (b'{"result": [[{"text": "one of two", "token_ids": [], "logprobs": [], "finish": ""}]]}', EngineFailed),
+        (b'{"result": [[{"text": 1}, {}]]}', EngineFailed),
+        (b'{"error": {"code": "x", "message": "m", "hint": "h", "context": {}}}', EngineFailed),
+    ],
+)
+def test_a_child_that_is_no_longer_itself_is_not_believed(answer: bytes, kind: type[EngineFailed], opened: Open) -> None:
+    engine = opened()
+    assert engine._child is not None
+    near, far = Pipe()
+    engine._child.work.connection.close()
+    engine._child.work.connection = near
+    far.send_bytes(answer)
+    with pytest.raises(kind) as caught:
+        engine.generate([PROMPT], **REQUEST)
+    assert type(caught.value) is kind
+    far.close()
 
 
 def test_tokens_are_counted_while_an_answer_is_made(opened: Open) -> None:

@@ -137,6 +137,19 @@ def test_a_broken_adapter_is_named_and_leaves_the_model_alone(
     assert engine.generate(PROMPTS, n=1, temperature=0.0, seed=0, max_tokens=8) == before
 
 
+@pytest.mark.parametrize(
+    "setting", [{"use_dora": True}, {"use_rslora": True}, {"rank_pattern": {"q_proj": 8}}, {"fan_in_fan_out": True}]
+)
+def test_an_adapter_of_another_kind_is_refused(
+    setting: dict[str, object], engine: TorchEngine, tmp_path: Path, save_adapter: Callable[[Path, int], Path]
+) -> None:
+    folder = save_adapter(tmp_path / "a", 1)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | setting))
+    with pytest.raises(ModelCorrupt, match="only plain LoRA"):
+        engine.load_adapter(folder)
+
+
 @pytest.fixture
 def copied(tiny_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_folder, tmp_path / "model"))
