@@ -274,16 +274,27 @@ def asking(config_for: ConfigFor, **changes: object) -> tuple[WorkerConfig, Path
     return config, path
 
 
+def status(config: WorkerConfig, agent_id: int, folder: Path) -> str:
+    """What `agent status` says of an agent whose configuration lies in a data folder."""
+    place = folder / "agents" / config.name
+    place.mkdir(parents=True)
+    config.save(place / "agent.json")
+    chain = ("--rpc", config.rpc_url, "--deployment", config.deployment, "--data-dir", folder)
+    done = invoke("agent", "status", agent_id, *chain)
+    assert done.code == 0, done.err
+    return done.out
+
+
 def waits(path: Path) -> list[dict]:
     return invoke("agent", "review", path, "--json").json["reviews"]
 
 
 @pytest.mark.parametrize("verdict", [("--approve",), ("--answer", " 43 ")], ids=["approve", "answer"])
 def test_a_verdict_is_committed_and_the_trace_says_so(
-    verdict: tuple[str, ...], buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment
+    verdict: tuple[str, ...], buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment, tmp_path: Path
 ) -> None:
     config, path = asking(config_for)
-    with RunningWorker(config, ScriptedEngine(add_up)), ThreadPoolExecutor(1) as pool:
+    with RunningWorker(config, ScriptedEngine(add_up)) as worker, ThreadPoolExecutor(1) as pool:
         posted = buyer.requester.post(question(k=1, commit_window_s=900), "review")
         driven = pool.submit(buyer.requester.drive, posted)
         eventually(lambda: waits(path), what="the question")
@@ -292,6 +303,8 @@ def test_a_verdict_is_committed_and_the_trace_says_so(
         assert (asked["task_id"], asked["answer"], asked["risk"]) == (task_id, "42", pytest.approx(0.025))
         assert "What is 19 + 23?" in asked["prompt"] and 0 < asked["seconds_left"] <= 960
         assert "What is 19 + 23?" in invoke("agent", "review", path).out
+        told = status(config, worker.worker.agent_id, tmp_path / "here")
+        assert "reviews  1 waiting: symphony agent review doubter" in told
         assert invoke("agent", "review", path, task_id, "--answer", "many", "--json").error["code"] == "answer.not_canonical"
         done = invoke("agent", "review", path, task_id[:14], *verdict, "--json")
         assert done.code == 0 and done.json["verdict"] == ("approved" if verdict == ("--approve",) else "answered")
