@@ -289,35 +289,37 @@ def waits(path: Path) -> list[dict]:
     return invoke("agent", "review", path, "--json").json["reviews"]
 
 
-@pytest.mark.parametrize("verdict", [("--approve",), ("--answer", " 43 ")], ids=["approve", "answer"])
 def test_a_verdict_is_committed_and_the_trace_says_so(
-    verdict: tuple[str, ...], buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment, tmp_path: Path
+    buyer: Buyer, config_for: ConfigFor, rpc: Rpc, deployment: Deployment, tmp_path: Path
 ) -> None:
+    """Two seats ask: one answer is approved, the other one replaced."""
     config, path = asking(config_for)
     with RunningWorker(config, ScriptedEngine(add_up)) as worker, ThreadPoolExecutor(1) as pool:
-        posted = buyer.requester.post(question(k=1, commit_window_s=900), "review")
-        driven = pool.submit(buyer.requester.drive, posted)
-        eventually(lambda: waits(path), what="the question")
-        (asked,) = waits(path)
-        task_id = "0x" + posted.task_id.hex()
-        assert (asked["task_id"], asked["answer"], asked["risk"]) == (task_id, "42", pytest.approx(0.025))
-        assert "What is 19 + 23?" in asked["prompt"] and 0 < asked["seconds_left"] <= 960
-        assert "What is 19 + 23?" in invoke("agent", "review", path).out
+        posted = [
+            buyer.requester.post(question(f"What is {n} + 23?", k=1, commit_window_s=900), f"review/{n}") for n in (19, 20)
+        ]
+        driven = pool.submit(buyer.requester.drive_all, posted)
+        eventually(lambda: len(waits(path)) == 2, what="the questions")
+        asked = {item["task_id"]: item for item in waits(path)}
+        first, second = ("0x" + task.task_id.hex() for task in posted)
+        assert (asked[first]["answer"], asked[first]["risk"]) == ("42", pytest.approx(0.025))
+        assert "What is 19 + 23?" in asked[first]["prompt"] and 0 < asked[first]["seconds_left"] <= 960
+        assert "What is 20 + 23?" in invoke("agent", "review", path).out
         told = status(config, worker.worker.agent_id, tmp_path / "here")
-        assert "reviews  1 waiting: symphony agent review doubter" in told
-        assert invoke("agent", "review", path, task_id, "--answer", "many", "--json").error["code"] == "answer.not_canonical"
-        done = invoke("agent", "review", path, task_id[:14], *verdict, "--json")
-        assert done.code == 0 and done.json["verdict"] == ("approved" if verdict == ("--approve",) else "answered")
-        outcome = driven.result()
-        again = invoke("agent", "review", path, task_id, "--refuse", "--json")
+        assert "reviews  2 waiting: symphony agent review doubter" in told
+        assert invoke("agent", "review", path, first, "--answer", "many", "--json").error["code"] == "answer.not_canonical"
+        assert invoke("agent", "review", path, first[:14], "--approve", "--json").json["verdict"] == "approved"
+        assert invoke("agent", "review", path, second, "--answer", " 44 ", "--json").json["verdict"] == "answered"
+        outcomes = driven.result()
+        again = invoke("agent", "review", path, first, "--refuse", "--json")
         assert (again.code, again.error["code"]) == (3, "review.unknown")
-    want = "42" if verdict == ("--approve",) else "43"
-    assert outcome.state is State.SETTLED and outcome.answer == want
-    (reveal,) = events_of(rpc, deployment, AnswerRevealed, task_id=posted.task_id)
+    assert [(o.state, o.answer) for o in outcomes] == [(State.SETTLED, "42"), (State.SETTLED, "44")]
     with ContentStore(config.content_path, max_bytes=1 << 24) as store:
-        trace = Trace.parse(store.get(Cid.from_digest(reveal.evidence_digest), 1 << 20))
-    assert trace.answer == want and [s.answer for s in trace.samples] == ["42"] * 3
-    assert trace.escalation is not None and trace.escalation.review == done.json["verdict"]
+        for task, answer, drawn, review in ((posted[0], "42", "42", "approved"), (posted[1], "44", "43", "answered")):
+            (reveal,) = events_of(rpc, deployment, AnswerRevealed, task_id=task.task_id)
+            trace = Trace.parse(store.get(Cid.from_digest(reveal.evidence_digest), 1 << 20))
+            assert trace.answer == answer and [s.answer for s in trace.samples] == [drawn] * 3
+            assert trace.escalation is not None and trace.escalation.review == review
 
 
 def test_refused_and_unanswered_seats_commit_nothing(buyer: Buyer, config_for: ConfigFor, rpc: Rpc) -> None:
