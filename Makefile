@@ -13,7 +13,7 @@ demo: setup
 	$(BIN)/symphony demo --tasks $(TASKS) $(DEMO)
 
 test: setup-test
-	$(BIN)/python -m pytest -q -ra -n 4 --dist loadfile -m 'not slow' --durations=15 $(PYTEST)
+	$(BIN)/python -m pytest -q -ra -n 4 --dist loadfile --no-loadscope-reorder -m 'not slow' --durations=15 $(PYTEST)
 
 check: setup-test
 	$(BIN)/ruff check .

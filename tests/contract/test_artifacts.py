@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from symphony_chain.abi import artifact
-from tests.contract.tools import FORGE, ROOT, need, run
+from tests.contract.tools import ROOT, need, run
 
 ARTIFACTS = ROOT / "symphony_chain" / "artifacts"
 CONTRACTS = sorted(path.stem for path in ARTIFACTS.glob("*.json") if path.stem != "manifest")
@@ -52,16 +52,3 @@ def test_compiling_again_gives_the_same_bytes() -> None:
     need(ROOT / "node_modules" / "solc")
     done = run([sys.executable, ROOT / "scripts" / "build_contracts.py", "--check"])
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.node
-def test_forge_builds_the_same_bytecode(tmp_path: Path) -> None:
-    need(FORGE)
-    done = run(
-        [FORGE, "build", "--skip", "test", "--out", tmp_path / "out", "--cache-path", tmp_path / "cache"]
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    for name in CONTRACTS:
-        built = json.loads((tmp_path / "out" / f"{name}.sol" / f"{name}.json").read_text())
-        assert built["bytecode"]["object"] == artifact(name)["bytecode"]
-        assert built["deployedBytecode"]["object"] == artifact(name)["deployedBytecode"]

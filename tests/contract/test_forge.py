@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from symphony_chain.abi import artifact
 from tests.contract.tools import FORGE, ROOT, need, run
 
 pytestmark = pytest.mark.node
+
+CONTRACTS = sorted(p.stem for p in (ROOT / "symphony_chain" / "artifacts").glob("*.json") if p.stem != "manifest")
 
 MARKET = "TaskMarket.sol"
 WORDS = "libraries/Words.sol"
@@ -116,6 +120,17 @@ def test_invariants_and_unit_tests_pass() -> None:
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     for name in MUTANTS:
         assert f"[PASS] invariant_{name}()" in done.stdout
+
+
+def test_forge_builds_the_same_bytecode() -> None:
+    """After the test above there is nothing left to compile."""
+    need(FORGE)
+    done = run([FORGE, "build"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in CONTRACTS:
+        built = json.loads((ROOT / "out" / f"{name}.sol" / f"{name}.json").read_text())
+        assert built["bytecode"]["object"] == artifact(name)["bytecode"]
+        assert built["deployedBytecode"]["object"] == artifact(name)["deployedBytecode"]
 
 
 def test_every_invariant_has_a_mutant() -> None:

@@ -96,7 +96,7 @@ def test_the_main_job_on_anvil_from_a_file(tmp_path: Path) -> None:
 
 def test_control_random_weights_know_nothing(tmp_path: Path) -> None:
     """Same shape, same run, no training: every task ends, no money is lost, and no answer is right."""
-    arguments = ("demo", "--devnet", "pyevm", "--limit", 2, "--agents", 3, "--random-weights", 1, "--json")
+    arguments = ("demo", "--devnet", "pyevm", "--limit", 1, "--agents", 3, "--random-weights", 1, "--json")
     with Command(tmp_path, *arguments) as command:
         state = state_of(command)
         logs = tmp_path / ".symphony" / "demo" / "logs"
@@ -104,9 +104,9 @@ def test_control_random_weights_know_nothing(tmp_path: Path) -> None:
         def thought() -> bool:
             assert command.process.poll() is None, command.out + command.err
             text = "".join(path.read_text() for path in logs.glob("agent-*.log"))
-            return text.count('"event": "no_commit"') + text.count('"event": "thought"') >= 2 * 3
+            return text.count('"event": "no_commit"') + text.count('"event": "thought"') >= 3
 
-        wait_until(thought, DEADLINE_S, 0.2, what="the end of six seats' thinking")
+        wait_until(thought, DEADLINE_S, 0.2, what="the end of three seats' thinking")
         with Rpc(state["rpc_url"]) as rpc:
             rpc.call("evm_increaseTime", 600)  # instead of waiting for the deadlines
         assert command.wait() == 1
@@ -114,7 +114,7 @@ def test_control_random_weights_know_nothing(tmp_path: Path) -> None:
         assert command.gone()
     check_books(report)
     assert report["vote_accuracy"] <= 0.1, "what it writes is hardly ever an answer, let alone three times the same one"
-    assert report["settled"] + report["inconclusive"] + report["void"] == 2 and report["expired"] == 0
+    assert report["settled"] + report["inconclusive"] + report["void"] == 1 and report["expired"] == 0
     assert report["failures"]
 
 
