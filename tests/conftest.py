@@ -1,11 +1,15 @@
-"""Whole suite: the files that take longest begin first, so that no worker is left alone with one of them at the end."""
+"""Whole suite: the files that take longest begin first, so that no worker is left alone with one of them at the end, and torch
+gets one thread a process: several processes with a thread a core each spend most of their time waiting for one another.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 #: Minutes each, longest first.
 LONGEST = (
     "contract/test_forge.py",
