@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from agent_runtime.engines.adapters import PEFT_TENSORS
 from agent_runtime.errors import ModelCorrupt, ModelMissing
 
 PREFIX = "base_model.model."
-CONFIG, PAYLOAD = "adapter_config.json", "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
 #: Settings of peft under which a merge is another sum than ours; refused, lest it be silently wrong.
 _OTHER_KINDS = ("use_dora", "use_rslora", "alpha_pattern", "rank_pattern", "fan_in_fan_out")
 
@@ -63,7 +64,7 @@ def read_adapter(path: Path) -> tuple[dict[str, torch.Tensor], float]:
     """Tensors of a peft adapter folder (names without peft's prefix; A is [r, in], B is [out, r]) and its
     scale alpha / r.
     """
-    for name in (CONFIG, PAYLOAD):
+    for name in (CONFIG, PEFT_TENSORS):
         if not (path / name).exists():
             raise ModelMissing(
                 f"there is no adapter file at {path / name}",
@@ -75,7 +76,7 @@ def read_adapter(path: Path) -> tuple[dict[str, torch.Tensor], float]:
         for name in _OTHER_KINDS:
             if config.get(name):
                 raise ValueError(f"it has {name}, and only plain LoRA on linear layers is merged")
-        tensors = {name.removeprefix(PREFIX): tensor for name, tensor in load_file(path / PAYLOAD).items()}
+        tensors = {name.removeprefix(PREFIX): tensor for name, tensor in load_file(path / PEFT_TENSORS).items()}
         return tensors, float(config["lora_alpha"]) / int(config["r"])
     except Exception as error:  # json, safetensors and key errors alike: the folder is no adapter
         raise ModelCorrupt(
