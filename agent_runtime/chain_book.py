@@ -150,6 +150,9 @@ class TaskView:
         return all(seat in self.reveals for seat in self.commits)
 
 
+Scores = Mapping[tuple[bytes, int], tuple[int, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class AgentView:
     """One agent as its events tell it. ``scores`` keeps (Σ requirement, Σ requirement · score bps) per (page, lane).
@@ -163,7 +166,7 @@ class AgentView:
     file_digest: bytes = bytes(32)
     declared: Mapping[bytes, int] = field(default_factory=dict)
     earned: Mapping[bytes, int] = field(default_factory=dict)
-    scores: Mapping[tuple[bytes, int], tuple[int, int]] = field(default_factory=dict)
+    scores: Scores = field(default_factory=dict)
     seats: int = 0
     no_shows: int = 0
     claims: Mapping[str, int] = field(default_factory=dict)
@@ -358,18 +361,22 @@ def fold_agent(view: AgentView, event: AgentEvent | ev.TaskSettled, task: Task |
             return _after_settlement(view, event, task)
 
 
+def with_score(scores: Scores, task: Task, score_bps: int) -> Scores:
+    """The scores of an agent (see `AgentView`) after one more, weighted by what the task asked for."""
+    after = dict(scores)
+    for lane, weight in enumerate(unpack_word(task.requirement)):
+        if weight:
+            total, weighted = after.get((task.page_id, lane), (0, 0))
+            after[(task.page_id, lane)] = (total + weight, weighted + weight * score_bps)
+    return after
+
+
 def _after_settlement(view: AgentView, event: ev.TaskSettled, task: Task) -> AgentView:
     result = next(result for result in event.results if result.agent_id == view.agent_id)
-    scores = dict(view.scores)
-    if result.scored:
-        for lane, weight in enumerate(unpack_word(task.requirement)):
-            if weight:
-                total, weighted = scores.get((task.page_id, lane), (0, 0))
-                scores[(task.page_id, lane)] = (total + weight, weighted + weight * result.score_bps)
     return replace(
         view,
         earned={**view.earned, task.page_id: result.earned},
-        scores=scores,
+        scores=with_score(view.scores, task, result.score_bps) if result.scored else view.scores,
         seats=view.seats + 1,
         no_shows=view.no_shows + (not result.revealed),
     )

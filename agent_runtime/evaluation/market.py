@@ -14,6 +14,7 @@ from random import Random
 from typing import Literal
 
 from agent_runtime.bidding import BidPolicy, Effort, Offer, Standing, decide
+from agent_runtime.chain_book import Scores, with_score
 from agent_runtime.evaluation.pool import Agent
 from agent_runtime.evaluation.suites import requirement
 from agent_runtime.model.datasets import TaskItem, is_right
@@ -21,15 +22,15 @@ from agent_runtime.routing.screen import Candidate, Router
 from agent_runtime.task_request import TaskRequest, build
 from symphony_chain.model.tally import (
     ANSWER_BYTES,
-    FLOOR_BPS,
     ScoreRules,
     Vote,
     match_bps,
+    proven_match_bps,
     seat_weight,
     settle,
     tally,
 )
-from symphony_chain.skills import DEFAULT_PAGE_ID, FULL_SCALE, unpack_word
+from symphony_chain.skills import FULL_SCALE
 from symphony_chain.spec import answer_digest
 from symphony_chain.types import ZERO_ADDRESS, State, Task
 
@@ -53,7 +54,7 @@ class _Standing:
     """What the ledger holds of one agent, and the agent's own guess of its effort."""
 
     earned: int = 0
-    scores: dict[tuple[bytes, int], tuple[int, int]] = field(default_factory=dict)
+    scores: Scores = field(default_factory=dict)
     seats: int = 0
     tokens: float = 0.0
 
@@ -139,7 +140,7 @@ class OfflineMarket:
             if tokens is not None:
                 mine.tokens += _PACE_STEP * (tokens[place] - mine.tokens)
             if result.scored:
-                _remember(mine.scores, terms, result.score_bps)
+                mine.scores = with_score(mine.scores, terms, result.score_bps)
         return Settled(None if outcome.winner is None else by_digest[outcome.winner], outcome.outcome is State.SETTLED)
 
     def _weight(self, place: int, task: Task) -> int:
@@ -148,7 +149,7 @@ class OfflineMarket:
             return 1
         if self._weighting == "squared":
             return seat_weight(declared, earned, task.requirement)
-        return max(1, match_bps(_proven(declared, earned), task.requirement))
+        return max(1, proven_match_bps(declared, earned, task.requirement))
 
     def _gold_scores(self, task: TaskItem, answers: Sequence[bytes | None]) -> list[int] | None:
         """The evaluator's scores where this task has one that knows."""
@@ -195,18 +196,3 @@ def _posted(prompt: str, answer_format: str, family: str) -> Task:
         prompt=prompt, answer_format=json.loads(answer_format), skills=requirement(family), k=1
     )
     return build(request, requester=ZERO_ADDRESS, timestamp_s=0, salt=bytes(32), gateway_urls=()).task
-
-
-def _remember(scores: dict[tuple[bytes, int], tuple[int, int]], task: Task, score_bps: int) -> None:
-    for lane, weight in enumerate(unpack_word(task.requirement)):
-        if weight:
-            total, weighted = scores.get((DEFAULT_PAGE_ID, lane), (0, 0))
-            scores[(DEFAULT_PAGE_ID, lane)] = (total + weight, weighted + weight * score_bps)
-
-
-def _proven(declared: int, earned: int) -> int:
-    """min(declared, max(earned, FLOOR)), lane by lane."""
-    word = 0
-    for lane, (d, e) in enumerate(zip(unpack_word(declared), unpack_word(earned), strict=True)):
-        word |= min(d, max(e, FLOOR_BPS)) << (16 * lane)
-    return word

@@ -38,9 +38,18 @@ def seat_weight(declared: int, earned: int, requirement: int) -> int:
     Raises:
         InvalidInput: as `match_bps`.
     """
-    proven = [min(d, max(e, FLOOR_BPS)) for d, e in zip(_lanes(declared), _lanes(earned), strict=True)]
-    mean = _weighted_mean(proven, _requirement(requirement))
+    mean = proven_match_bps(declared, earned, requirement)
     return max(1, mean * mean // FULL_SCALE)
+
+
+def proven_match_bps(declared: int, earned: int, requirement: int) -> int:
+    """match(c, r) with c = min(declared, max(earned, FLOOR)): the match that a seat's weight is the square of.
+
+    Raises:
+        InvalidInput: as `match_bps`.
+    """
+    proven = [min(d, max(e, FLOOR_BPS)) for d, e in zip(_lanes(declared), _lanes(earned), strict=True)]
+    return _weighted_mean(proven, _requirement(requirement))
 
 
 def step_word(earned: int, requirement: int, score_bps: int) -> int:
