@@ -117,6 +117,10 @@ class Standing:
     priors_bps: Mapping[str, int] = field(default_factory=dict)
 
 
+#: Weight of the newest thought in an agent's estimate of its own pace.
+PACE_STEP = 0.2
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """What the task will cost this agent: tokens (prompt and all samples) and seconds."""

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from symphony_chain.deploy import Deployment
 from symphony_chain.errors import Failure
+from symphony_chain.journal_file import open_journal
 from symphony_chain.types import Task
 
 SCHEMA = """
@@ -25,7 +26,6 @@ CREATE TABLE IF NOT EXISTS posted (
   PRIMARY KEY (whose, idempotency_key)
 ) WITHOUT ROWID;
 """
-BUSY_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,7 @@ class RequesterStore:
         self._clock = clock
         self._lock = threading.Lock()
         with self._guarded():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._db.executescript(SCHEMA)
-            except BaseException:
-                self._db.close()
-                raise
+            self._db = open_journal(path, SCHEMA)
 
     def close(self) -> None:
         self._db.close()

@@ -21,6 +21,7 @@ from agent_runtime.errors import Doppelganger, DoubleCommit, ProtectionFailed, P
 from agent_runtime.faults import Fault, no_fault
 from symphony_chain import types
 from symphony_chain.deploy import Deployment
+from symphony_chain.journal_file import open_journal
 from symphony_chain.signing import commitment
 
 _SCHEMA = """
@@ -81,7 +82,7 @@ class ProtectionDb:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock_file = _take_lock(folder / f"{name}.lock", operator)
             try:
-                self._db = self._open()
+                self._db = open_journal(self.path, _SCHEMA)
             except BaseException:
                 self._lock_file.close()
                 raise
@@ -143,18 +144,6 @@ class ProtectionDb:
             task_id="0x" + task_id.hex(),
             seat=seat,
         )
-
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
-            db.executescript(_SCHEMA)
-            os.chmod(self.path, 0o600)
-        except BaseException:
-            db.close()
-            raise
-        return db
 
     def _insert(self, opening: Opening) -> None:
         values = (

@@ -17,7 +17,7 @@ from typing import Self
 
 from eth_account.signers.local import LocalAccount
 
-from agent_runtime.bidding import Effort
+from agent_runtime.bidding import PACE_STEP, Effort
 from agent_runtime.chain_book import TaskView
 from agent_runtime.chain_view import ChainView
 from agent_runtime.config import WorkerConfig
@@ -50,8 +50,6 @@ from symphony_chain.rpc import Rpc
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 
-#: Weight of the newest thought in the estimate of speed.
-PACE_STEP = 0.2
 #: Blocks after a reorganisation in which what it dropped should be mined again.
 RECHECK_BLOCKS = 3
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from agent_runtime.faults import Fault, no_fault
 from symphony_chain.errors import Failure
+from symphony_chain.journal_file import BUSY_TIMEOUT_S, open_journal
 from symphony_chain.types import Bid
 
 SCHEMA = """
@@ -37,7 +38,6 @@ CREATE TABLE IF NOT EXISTS reviews (
 #: What a person may say of a seat's answer; "waiting" until then.
 VERDICTS = ("approved", "answered", "refused")
 _REVIEW = "task_id, seat, header, prompt, answer, share_bps, risk, trace, commit_end_s, verdict, own_answer"
-BUSY_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +106,7 @@ class WorkerStore:
                     f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False
                 )
                 return
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._db.executescript(SCHEMA)
-            except BaseException:
-                self._db.close()
-                raise
+            self._db = open_journal(path, SCHEMA)
 
     def close(self) -> None:
         self._db.close()

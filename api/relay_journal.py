@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symphony_chain.errors import Failure
+from symphony_chain.journal_file import open_journal
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS relayed (
   chain TEXT NOT NULL, idempotency_key TEXT NOT NULL, tx_hash BLOB NOT NULL, created_s REAL NOT NULL,
@@ -29,11 +30,7 @@ class RelayJournal:
         self._chain = chain
         self._lock = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=10.0, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute(_SCHEMA)
+            self._db = open_journal(path, _SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise _unwritable(path, error) from error
         self._path = path

@@ -6,7 +6,6 @@ One SQLite file may serve many keys and chains; rows are keyed by (chain id, gen
 from __future__ import annotations
 
 import fcntl
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -16,12 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from symphony_chain.errors import Conflict, Failure
+from symphony_chain.journal_file import open_journal
 
 # signed: on disk, perhaps not broadcast.  sent: a node took it.  mined, reverted: seen in a block.
 # dropped: its nonce went to another transaction.  refused: never sent (a simulation reverted, or the node said no).
 State = Literal["signed", "sent", "mined", "reverted", "dropped", "refused"]
 LIVE: tuple[State, ...] = ("signed", "sent")
-BUSY_TIMEOUT_S = 10.0
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS tx (
@@ -90,16 +89,7 @@ class TxJournal:
         self.path = path
         self._lock = threading.Lock()
         with self._guarded():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut, not only a crash
-                self._db.executescript(SCHEMA)
-            except BaseException:
-                self._db.close()
-                raise
-            os.chmod(path, 0o600)
+            self._db = open_journal(path, SCHEMA)
 
     def close(self) -> None:
         """Closes the file."""

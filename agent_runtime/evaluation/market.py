@@ -13,7 +13,7 @@ from functools import lru_cache
 from random import Random
 from typing import Literal
 
-from agent_runtime.bidding import BidPolicy, Effort, Offer, Standing, decide
+from agent_runtime.bidding import PACE_STEP, BidPolicy, Effort, Offer, Standing, decide
 from agent_runtime.chain_book import Scores, with_score
 from agent_runtime.evaluation.pool import Agent
 from agent_runtime.evaluation.suites import requirement
@@ -37,8 +37,6 @@ from symphony_chain.types import ZERO_ADDRESS, State, Task
 #: How seats weigh: all the same, by their proven match, or by its square, as the contract has it.
 Weighting = Literal["majority", "linear", "squared"]
 WEIGHTINGS: tuple[Weighting, ...] = ("majority", "linear", "squared")
-#: Weight of the newest task in the estimate of an agent's tokens, as in a worker.
-_PACE_STEP = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ class OfflineMarket:
             mine.earned = result.earned
             mine.seats += 1
             if tokens is not None:
-                mine.tokens += _PACE_STEP * (tokens[place] - mine.tokens)
+                mine.tokens += PACE_STEP * (tokens[place] - mine.tokens)
             if result.scored:
                 mine.scores = with_score(mine.scores, terms, result.score_bps)
         return Settled(None if outcome.winner is None else by_digest[outcome.winner], outcome.outcome is State.SETTLED)
