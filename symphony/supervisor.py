@@ -12,11 +12,12 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from agent_runtime.bidding import BidPolicy
 from agent_runtime.config import WorkerConfig
 from agent_runtime.engines import EngineConfig
 from agent_runtime.engines.weights import GGUF, SAFETENSORS, shipped_folder, verified
@@ -63,7 +64,7 @@ class Plan:
     """What to start. `data_dir` is a fresh or reused folder; everything of the run lives under it.
 
     `model` is a folder of weights as `scripts/train_model.py` writes it, None for the built-in model. A `crew` takes the place
-    of `agents` of one `engine` and `model`.
+    of `agents` of one `engine` and `model`. All bid by one policy.
     """
 
     data_dir: Path
@@ -80,6 +81,7 @@ class Plan:
     api_port: int = 0
     router: bool = False
     crew: tuple[Member, ...] = ()
+    bidding: BidPolicy = field(default_factory=BidPolicy)
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -132,7 +134,7 @@ class Supervisor:
         self.devnet = self._devnet()
         self.rpc = self._stack.enter_context(Rpc(self.devnet.url))
         self.say(f"{self.devnet.kind} devnet at {self.devnet.url}")
-        self.deployer = self._sender(DEVNET_ACCOUNTS[0][1])
+        self.deployer = self.sender(DEVNET_ACCOUNTS[0][1])
         self.deployment = deploy(self.deployer)
         self.deployment_path = data / "deployment.json"
         self.deployment.save(self.deployment_path)
@@ -153,11 +155,18 @@ class Supervisor:
             )
         )
 
-    def _sender(self, key: str | bytes) -> TxSender:
+    def sender(self, key: str | bytes) -> TxSender:
+        """Sends for a key, with the market's own journal."""
         from eth_account import Account
 
         journal = self._stack.enter_context(TxJournal(self.plan.data_dir / "tx.sqlite"))
         return TxSender(self.rpc, Account.from_key(key), journal)
+
+    def fund(self, address: str) -> None:
+        """Gives a key gas money, where it has little."""
+        if self.rpc.get_balance(address) < TOPUP_WEI // 2:
+            purpose = f"gas/{self.rpc.get_nonce(self.deployer.account.address, 'latest')}"
+            self.deployer.send(address, b"", value_wei=TOPUP_WEI, idempotency_key=purpose).expect_mined()
 
     def _start_index_and_api(self) -> None:
         data = self.plan.data_dir
@@ -196,9 +205,7 @@ class Supervisor:
         if "router" not in {key.name for key in keystore.list()}:
             keystore.create("router", password_file.read_text().strip(), work=DEVNET_SCRYPT_N)
         address = keystore.find("router").address
-        if self.rpc.get_balance(address) < TOPUP_WEI // 2:
-            purpose = f"router-gas/{self.rpc.get_nonce(self.deployer.account.address, 'latest')}"
-            self.deployer.send(address, b"", value_wei=TOPUP_WEI, idempotency_key=purpose).expect_mined()
+        self.fund(address)
         command = ["-m", "symphony", "router", "run", "--from", "router", "--json", "--no-input"]
         command += ["--rpc", self.devnet.url, "--deployment", str(self.deployment_path)]
         command += ["--keystore", str(keystore.folder), "--password-file", str(password_file)]
@@ -229,6 +236,7 @@ class Supervisor:
             skills=member.skills,
             engine=member.engine,
             adapter=member.adapter,
+            bidding=self.plan.bidding,
             thinking=ThinkingPolicy(
                 samples=self.plan.samples,
                 temperature=self.plan.temperature,

@@ -151,7 +151,7 @@ class OfflineMarket:
 
     def _gold_scores(self, task: TaskItem, answers: Sequence[bytes | None]) -> list[int] | None:
         """The evaluator's scores where this task has one that knows."""
-        if Random(f"gold/{self._seed}/{task.id}").random() >= self._gold:
+        if not has_gold(task, self._gold, self._seed):
             return None
         return [FULL_SCALE if a is not None and is_right(task, a.decode()) else 0 for a in answers]
 
@@ -171,6 +171,11 @@ class OfflineMarket:
             price_wei=offer.price_wei,
             seats=mine.seats,
         )
+
+
+def has_gold(task: TaskItem, share: float, seed: int) -> bool:
+    """Whether the task is one of the share whose evaluator knows the answer, in the market of that seed."""
+    return Random(f"gold/{seed}/{task.id}").random() < share
 
 
 def task_of(task: TaskItem, k: int = 1) -> Task:

@@ -12,10 +12,12 @@ from random import Random
 from typing import Literal
 
 from agent_runtime.bidding import BidPolicy
+from agent_runtime.evaluation.earned import EarnedStep
 from agent_runtime.evaluation.market import OfflineMarket, Weighting, task_id_of
 from agent_runtime.evaluation.pool import Agent, Engines
 from agent_runtime.evaluation.samples import Draw, Sampling
 from agent_runtime.evaluation.score import Trial
+from agent_runtime.evaluation.suites import skill_of
 from agent_runtime.model.datasets import TaskItem, is_right
 from agent_runtime.reasoning.vote import Ballot, self_consistency
 from agent_runtime.routing.screen import ScreenRouter
@@ -24,6 +26,8 @@ Policy = Literal["single", "random", "broadcast", "routed"]
 POLICIES: tuple[Policy, ...] = ("single", "random", "broadcast", "routed")
 #: Number of votes → trials of each task and seed.
 Trials = dict[int, list[list[Trial]]]
+#: Number of votes → what the seats of each seed's market earned, in the order of its tasks.
+Histories = dict[int, list[list[EarnedStep]]]
 #: So many votes mean one greedy chain.
 GREEDY = 0
 
@@ -107,6 +111,13 @@ class Seats:
         return self._engines.draw(agent, task, seed=seed, sampling=self._plan.sampling, n=self._most)
 
 
+def order_of(plan: Plan, seed: int) -> list[int]:
+    """Places of the tasks in the order in which the market of that seed gets them."""
+    order = list(range(len(plan.tasks)))
+    Random(f"order/{seed}").shuffle(order)
+    return order
+
+
 def single(plan: Plan, agent: Agent, seats: Seats) -> Trials:
     """One agent answers everything."""
     return {
@@ -129,27 +140,31 @@ def at_random(plan: Plan, pool: Sequence[Agent], seats: Seats) -> Trials:
     }
 
 
-def broadcast(plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weighting) -> Trials:
+def broadcast(plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weighting) -> tuple[Trials, Histories]:
     """Every agent answers, and the answers vote. Agents earn as the tasks go by, in an order drawn by the seed."""
     return _history(plan, pool, seats, weighting, routed=False)
 
 
-def routed(plan: Plan, pool: Sequence[Agent], seats: Seats) -> Trials:
+def routed(plan: Plan, pool: Sequence[Agent], seats: Seats) -> tuple[Trials, Histories]:
     """The market seats the agents whose bids its screen ranks first, and their answers vote by the contract's weights."""
     return _history(plan, pool, seats, "squared", routed=True)
 
 
-def _history(plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weighting, *, routed: bool) -> Trials:
-    return {
-        size: _by_task([_market_life(plan, pool, seats, weighting, size, seed, routed) for seed in range(plan.seeds)])
+def _history(
+    plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weighting, *, routed: bool
+) -> tuple[Trials, Histories]:
+    lives = {
+        size: [_market_life(plan, pool, seats, weighting, size, seed, routed) for seed in range(plan.seeds)]
         for size in plan.sizes
     }
+    trials = {size: _by_task([trials for trials, _ in found]) for size, found in lives.items()}
+    return trials, {size: [steps for _, steps in found] for size, found in lives.items()}
 
 
 def _market_life(
     plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weighting, size: int, seed: int, routed: bool
-) -> list[Trial]:
-    """One market from its first task to its last; the trials in the plan's order."""
+) -> tuple[list[Trial], list[EarnedStep]]:
+    """One market from its first task to its last: the trials in the plan's order, and what its seats earned."""
     market = OfflineMarket(
         pool,
         weighting=weighting,
@@ -159,10 +174,9 @@ def _market_life(
         policy=BidPolicy(wei_per_token=plan.wei_per_token),
         tokens=max(1, size) * plan.sampling.max_tokens / 2,
     )
-    order = list(range(len(plan.tasks)))
-    Random(f"order/{seed}").shuffle(order)
     trials: dict[int, Trial] = {}
-    for at in order:
+    steps: list[EarnedStep] = []
+    for number, at in enumerate(order_of(plan, seed)):
         task = plan.tasks[at]
         places = market.seat(task, plan.seats) if routed else range(len(pool))
         thoughts = {place: seats.think(pool[place], task, size, seed) for place in places}
@@ -174,7 +188,13 @@ def _market_life(
             cost_wei=sum(thought.cost_wei for thought in thoughts.values()),
             seconds=max((thought.seconds for thought in thoughts.values()), default=0.0),
         )
-    return [trials[at] for at in range(len(plan.tasks))]
+        skill = skill_of(task.family)
+        if skill is not None:
+            steps += [
+                EarnedStep(number, pool[place].name, skill, market.earned_bps(place, task), thought.right)
+                for place, thought in thoughts.items()
+            ]
+    return [trials[at] for at in range(len(plan.tasks))], steps
 
 
 def _by_task(by_seed: Sequence[Sequence[Trial]]) -> list[list[Trial]]:

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from agent_runtime.evaluation.earned import earned_report
 from agent_runtime.evaluation.market import WEIGHTINGS
 from agent_runtime.evaluation.policies import (
     GREEDY,
+    Histories,
     Plan,
     Policy,
     Seats,
@@ -59,12 +61,13 @@ def evaluate(suite: str, policy: Policy, plan: Plan, pool: Sequence[Agent], engi
     elif policy == "random":
         trials = at_random(plan, pool, seats)
     elif policy == "routed":
-        trials = routed(plan, pool, seats)
-        extra["seats"] = min(plan.seats, len(pool))
+        trials, histories = routed(plan, pool, seats)
+        extra = {"seats": min(plan.seats, len(pool)), "earned": earned(histories)}
     else:
-        by_rule: dict[str, Trials] = {rule: broadcast(plan, pool, seats, rule) for rule in WEIGHTINGS}
-        trials = by_rule["squared"]
-        extra = {"seats": len(pool), **_rules(plan, by_rule)}
+        lives = {rule: broadcast(plan, pool, seats, rule) for rule in WEIGHTINGS}
+        trials, histories = lives["squared"]
+        by_rule: dict[str, Trials] = {rule: found for rule, (found, _) in lives.items()}
+        extra = {"seats": len(pool), **_rules(plan, by_rule), "earned": earned(histories)}
     return {
         **summary(suite, policy, plan.tasks, trials),
         "seeds": plan.seeds,
@@ -107,6 +110,12 @@ def summary(suite: str, policy: str, tasks: Sequence[TaskItem], trials: Trials) 
             for a, b in zip(list(means)[1:], list(means), strict=False)
         },
     }
+
+
+def earned(histories: Histories) -> dict[str, Any]:
+    """Number of votes → `earned_report` of the first seed's market, and the distances of every seed's."""
+    reports = {name_of(size): [earned_report(steps) for steps in seeds] for size, seeds in histories.items()}
+    return {name: {**found[0], "distances": [one["distance"] for one in found]} for name, found in reports.items()}
 
 
 def name_of(size: int) -> str:
@@ -168,6 +177,9 @@ def lines(document: Mapping[str, Any]) -> list[str]:
     rows.append(("seconds a task", "", *(f"{document['latency_s'][s]:.3f}" for s in sizes)))
     for rule, found in document.get("rules", {}).items():
         rows.append((f"by {rule} weights", "", *(f"{found[s]:.1%}" for s in sizes)))
+    if document.get("earned"):
+        distances = (document["earned"][s]["distance"] for s in sizes)
+        rows.append(("|earned − accuracy|", "", *("–" if d is None else f"{d:.3f}" for d in distances)))
     headers = ("family", "tasks", *(s if s == "greedy" else f"{s} vote{'s' * (s != '1')}" for s in sizes))
     widths = [max(len(str(row[i])) for row in (headers, *rows)) for i in range(len(headers))]
     return [

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from symphony.demo.board import STAGES
+from symphony.demo.evaluator import EVALUATION_WINDOW_S, GoldEvaluator, gold_of
 from symphony.supervisor import Supervisor
 from symphony_chain.content import ContentStore
 from symphony_chain.errors import ChainUnavailable, InvalidInput
 from symphony_chain.market import MarketClient
 from symphony_chain.rpc import wait_until
-from symphony_chain.spec import answer_digest, canonical
 from symphony_chain.types import ZERO_ADDRESS
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Result:
     @property
     def gold(self) -> bytes:
         """First 26 bytes of the gold answer's digest: what the contract compares."""
-        return answer_digest(canonical(self.item.answer, self.item.answer_format))[:26]
+        return gold_of(self.item)
 
     @property
     def correct(self) -> bool:
@@ -138,21 +138,38 @@ def request_of(item: TaskItem, seats: int, agents: int, wave: int) -> TaskReques
     )
 
 
-def run(market: Supervisor, items: Sequence[TaskItem], *, seats: int, watcher: Watcher) -> Run:
+def run(
+    market: Supervisor,
+    items: Sequence[TaskItem],
+    *,
+    seats: int,
+    watcher: Watcher,
+    evaluator: GoldEvaluator | None = None,
+    evaluated: Collection[int] = (),
+) -> Run:
     """Sends every item through a running market.
 
+    Args:
+        evaluator, evaluated: who scores the seats instead of the vote, and the places in ``items`` of the tasks that name it.
     Raises:
         SymphonyError: what `Supervisor.check` raises, if a process of the market ended. ChainUnavailable: the chain is away or
         stands still.
     """
     try:
-        return _run(market, items, seats, watcher)
+        return _run(market, items, seats, watcher, evaluator, evaluated)
     except ChainUnavailable:
         market.check()  # says more, where the chain is our own and has ended
         raise
 
 
-def _run(market: Supervisor, items: Sequence[TaskItem], seats: int, watcher: Watcher) -> Run:
+def _run(
+    market: Supervisor,
+    items: Sequence[TaskItem],
+    seats: int,
+    watcher: Watcher,
+    evaluator: GoldEvaluator | None,
+    evaluated: Collection[int],
+) -> Run:
     from agent_runtime.requester import Requester
     from indexer.audit import audit
 
@@ -161,6 +178,8 @@ def _run(market: Supervisor, items: Sequence[TaskItem], seats: int, watcher: Wat
 
     def pause(seconds: float) -> None:
         market.check()  # nobody waits for a process that has ended
+        if evaluator is not None:
+            evaluator.step(requester.view)
         time.sleep(seconds)
 
     started_s = time.time()
@@ -178,7 +197,14 @@ def _run(market: Supervisor, items: Sequence[TaskItem], seats: int, watcher: Wat
         ) as requester,
     ):
         for start in range(0, len(items), WAVE):
-            _send(requester, items[start : start + WAVE], start, seats, len(market.plan.members), ledger)
+            wave = items[start : start + WAVE]
+            requests = [request_of(item, seats, len(market.plan.members), len(wave)) for item in wave]
+            if evaluator is not None:
+                requests = [
+                    _with_evaluator(request, evaluator) if start + at in evaluated else request
+                    for at, request in enumerate(requests)
+                ]
+            _send(requester, wave, requests, start, ledger, evaluator)
         ended_s = time.time()
         watcher.phase("waiting for the agents' claims")
         _wait_for_claims(market)
@@ -213,12 +239,27 @@ class _Ledger:
         self._watcher.closed(Result(self.items[step.key], outcome_of(view, self.book)))
 
 
-def _send(requester: Requester, wave: Sequence[TaskItem], start: int, seats: int, agents: int, ledger: _Ledger) -> None:
+def _with_evaluator(request: TaskRequest, evaluator: GoldEvaluator) -> TaskRequest:
+    return replace(request, evaluator=evaluator.address, evaluation_window_s=EVALUATION_WINDOW_S)
+
+
+def _send(
+    requester: Requester,
+    wave: Sequence[TaskItem],
+    requests: Sequence[TaskRequest],
+    start: int,
+    ledger: _Ledger,
+    evaluator: GoldEvaluator | None,
+) -> None:
     """Posts a wave of tasks and drives them to their end."""
     keys = [f"demo/{start + index}/{item.id}" for index, item in enumerate(wave)]
     ledger.items, ledger.book = dict(zip(keys, wave, strict=True)), requester.view.book
-    requests = [(request_of(item, seats, agents, len(wave)), key) for item, key in zip(wave, keys, strict=True)]
-    outcomes = requester.drive_all(requester.post_all(requests))
+    posted = requester.post_all(list(zip(requests, keys, strict=True)))
+    if evaluator is not None:
+        for task, item in zip(posted, wave, strict=True):
+            if task.task.evaluator == evaluator.address:
+                evaluator.expect(task.task_id, item)
+    outcomes = requester.drive_all(posted)
     ledger.results += [Result(item, outcome) for item, outcome in zip(wave, outcomes, strict=True)]
 
 

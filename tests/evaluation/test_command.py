@@ -97,7 +97,6 @@ def test_words_for_a_person(data: Path) -> None:
         (("--suite", "families", "--policy", "routed", "--calibration", "c.json"), "evaluation.calibration", 2),
         (("--suite", "families", "--engine", RIGHT, "--engine", WRONG), "evaluation.agents", 2),
         (("--suite", "families", "--live", "--policy", "random"), "evaluation.live", 2),
-        (("--suite", "families", "--live", "--gold", "0.2"), "evaluation.live", 2),
         (("--suite", "families", "--live", "--seeds", "100"), "evaluation.live", 2),
     ],
     ids=lambda value: " ".join(value[1:]) if isinstance(value, tuple) else None,
@@ -116,10 +115,15 @@ def test_a_file_that_cannot_be_written_is_an_error(data: Path, tmp_path: Path) -
 
 
 def test_a_live_market_answers_and_pays(tmp_path: Path, pool: Path, data: Path) -> None:
-    """Two workers of unlike engines, two tasks, one vote: chain, index and audit included."""
+    """Two workers of unlike engines, two tasks, one vote, an evaluator that knows: chain, index and audit included."""
     args = ("--agents", pool, "--policy", "broadcast", "--votes", "1", "--seeds", 1, "--families", FAMILIES[0], "--limit", 2)
-    document = ran(data, *args, "--live", "--devnet", "pyevm", "--data-dir", tmp_path / "data").json
-    live = document["live"]["1"]
+    document = ran(data, *args, "--live", "--gold", 1, "--devnet", "pyevm", "--data-dir", tmp_path / "data").json
+    live, earned = document["live"]["1"], document["earned"]["1"]
+    assert live["evaluated"] == 2 and document["gold"] == 1
+    seats = {name: skills["navigate"] for name, skills in earned["agents"].items()}
+    assert {name: found["seats"] for name, found in seats.items()} == {"r": 2, "w": 2}
+    assert seats["r"]["accuracy"] == 1 and seats["r"]["earned"] == [0.0625, 0.1210], "a sixteenth of the way, and again"
+    assert (seats["w"]["earned"][-1] > 0) == (seats["w"]["accuracy"] > 0), "the vote does not lift who is wrong"
     assert live["audit_ok"] and live["settled"] + live["inconclusive"] == 2 and live["void"] == live["expired"] == 0
     assert document["votes"]["1"]["navigate"]["n"] == 2 and document["seats"] == 2
     assert document["tokens"]["1"] == 2 * 2 * 3, "two tasks, two seats, three tokens each"
