@@ -45,7 +45,7 @@ class RegistrationRef:
 @dataclass(frozen=True, slots=True)
 class NodeInfo:
     """What the agent's machine offers: device name, memory in bytes, sha-256 digests of its models, when it
-    is there; base URL of its content gateway (trustless IPFS), if it has one."""
+    is there; base URL of its content gateway (trustless IPFS), if it has one; digests of its models' cards."""
 
     device: str
     memory_bytes: int
@@ -53,6 +53,7 @@ class NodeInfo:
     availability: str = "continuous"
     max_parallel_tasks: int = 1
     gateway_url: str | None = None
+    model_cards: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,8 @@ def _service_json(service: Service) -> dict[str, str]:
 
 def _node_json(node: NodeInfo) -> dict[str, Any]:
     gateway = {} if node.gateway_url is None else {"gateway": node.gateway_url}
+    # Left out where there is none: files from before there were cards keep their digests.
+    cards = {"model_cards": [hex32(item, "symphony.model_cards") for item in node.model_cards]} if node.model_cards else {}
     return {
         "version": NODE_VERSION,
         "device": node.device,
@@ -137,7 +140,7 @@ def _node_json(node: NodeInfo) -> dict[str, Any]:
         "model_digests": [hex32(item, "symphony.model_digests") for item in node.model_digests],
         "availability": node.availability,
         "max_parallel_tasks": node.max_parallel_tasks,
-    } | gateway
+    } | gateway | cards
 
 
 def _service(path: str, value: Any) -> Service:
@@ -166,6 +169,14 @@ def _node(fields: Fields) -> NodeInfo:
         availability=fields.choice("availability", AVAILABILITIES),
         max_parallel_tasks=fields.integer("max_parallel_tasks", 1, 1 << 20),
         gateway_url=fields.text("gateway", 512) if fields.has("gateway") else None,
+        model_cards=_model_cards(fields) if fields.has("model_cards") else (),
     )
     fields.close()
     return node
+
+
+def _model_cards(fields: Fields) -> tuple[bytes, ...]:
+    cards = fields.digests("model_cards", MAX_MODELS)
+    if not cards:
+        raise fault(fields.path("model_cards"), "must be left out where there is none")
+    return cards
