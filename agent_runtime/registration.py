@@ -40,7 +40,7 @@ WALLET_DEADLINE_S = 240
 
 @dataclass(frozen=True)
 class Identity:
-    """Who registers, and with what."""
+    """Who registers, and with what; ``cards``: digests of its models' cards, which its content store has."""
 
     config: WorkerConfig
     deployment: Deployment
@@ -48,6 +48,7 @@ class Identity:
     operator: LocalAccount
     engine: EngineInfo
     gateway_url: str
+    cards: tuple[bytes, ...] = ()
 
 
 def registration_file(identity: Identity, agent_id: int | None) -> Registration:
@@ -64,6 +65,7 @@ def registration_file(identity: Identity, agent_id: int | None) -> Registration:
             model_digests=_model_digests(identity.engine),
             max_parallel_tasks=config.bidding.max_seats,
             gateway_url=identity.gateway_url,
+            model_cards=identity.cards,
         ),
         registrations=() if agent_id is None else (RegistrationRef(agent_id, registry),),
     )

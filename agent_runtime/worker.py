@@ -26,6 +26,7 @@ from agent_runtime.engines.protocol import Engine, check_room
 from agent_runtime.errors import ConfigInvalid
 from agent_runtime.faults import Fault, fault_from_env
 from agent_runtime.outbox import Outbox
+from agent_runtime.own_cards import keep_cards, own_cards
 from agent_runtime.reasoning.calibration import Calibration, model_name
 from agent_runtime.reasoning.cot import Thought, task_prompt
 from agent_runtime.registration import Identity, Registrar
@@ -168,7 +169,9 @@ class Worker:
         outbox = self._outbox(self._operator, journal)
         outbox.resume()
         gateway_url = config.gateway_url or self._gateway.url
-        identity = Identity(config, self._deployment, self._owner, self._operator, self._engine.info, gateway_url)
+        info = self._engine.info
+        self._cards = keep_cards(own_cards(config, info, self._adapters), content)
+        identity = Identity(config, self._deployment, self._owner, self._operator, info, gateway_url, self._cards)
         self._owner_box = owner_box
         self._registrar = Registrar(identity, self._rpc, self.view.book, owner_box, content, self._fault)
         agent_id = self._registrar.ensure()
@@ -235,7 +238,8 @@ class Worker:
         )
         self._recorder = Recorder(core, RewardPoolClient(self._rpc, self._deployment.pool))
         self._payroll = Payroll(core, market, self._owner_box)
-        self._copies = Copies(core, self._fetcher or self._pool(1, "copy"), config.content_urls)
+        copier = self._fetcher or self._pool(1, "copy")
+        self._copies = Copies(core, copier, config.content_urls, cards=self._cards)
         self._unfunded = Unfunded()
         self._open: set[bytes] = set()
 

@@ -1,5 +1,6 @@
-"""Brings copies of what others may audit to the gateways that the worker reads from: its registration file, and the trace of
-every seat that it has opened. A courtesy: its own gateway has them all, and nothing waits for a copy. Knows no seats' lives.
+"""Brings copies of what others may audit to the gateways that the worker reads from: its registration file, the cards that
+this names, and the trace of every seat that it has opened. A courtesy: its own gateway has them all, and nothing waits for a
+copy. Knows no seats' lives.
 """
 
 from __future__ import annotations
@@ -29,11 +30,21 @@ class Copies:
 
     Args:
         urls: the gateways.
+        cards: digests of the cards that the registration file names.
     """
 
-    def __init__(self, core: Core, executor: Executor, urls: tuple[str, ...], *, put: Put = put_document) -> None:
+    def __init__(
+        self,
+        core: Core,
+        executor: Executor,
+        urls: tuple[str, ...],
+        *,
+        cards: tuple[bytes, ...] = (),
+        put: Put = put_document,
+    ) -> None:
         self._core = core
         self._urls = urls
+        self._cards = cards
         self._put = put
         self._jobs: Jobs[Copy, None] = Jobs(executor, limit=1)
         self._done: set[Copy] = set()
@@ -50,6 +61,8 @@ class Copies:
         for digest, kind, of in self._documents(views):
             for url in self._urls:
                 copy = (url, digest)
+                if kind == "card" and (url, self._core.me.file_digest) not in self._done:
+                    continue  # who has not read the file does not know whose card it is
                 if copy in self._done or self._core.head.number < self._away.get(copy, (0, 0))[1]:
                     continue
                 self._jobs.start(copy, lambda url=url, digest=digest, kind=kind, of=of: self._bring(url, digest, kind, of))  # type: ignore[misc]
@@ -61,6 +74,7 @@ class Copies:
         found: list[tuple[bytes, str, dict[str, str | int]]] = []
         if any(me.file_digest):
             found.append((me.file_digest, "registration", {"agent": agent_id}))
+            found += [(digest, "card", {"agent": agent_id}) for digest in self._cards]
         for view in views:
             seat = view.seat_of(agent_id)
             if seat is not None and seat in view.reveals:

@@ -15,7 +15,7 @@ def put_document(base_url: str, data: bytes, kind: str, of: Mapping[str, str | i
     """Uploads a document.
 
     Args:
-        kind: ``header``, ``body``, ``registration``, ``trace`` or ``answer``.
+        kind: ``header``, ``body``, ``registration``, ``card``, ``trace`` or ``answer``.
         of: where the chain names it (``agent``, or ``task`` and ``seat``), for a gateway that keeps nothing else of strangers.
     Raises:
         Unavailable: the gateway is away; try again later. UploadRefused: it does not want the document.
