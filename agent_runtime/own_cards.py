@@ -65,15 +65,19 @@ def _read(path: Path, kind: str, digest: bytes) -> ModelCard | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return _left_out(path, f"it cannot be read: {error.strerror}")
+        why = f"it cannot be read: {error.strerror}"
     except InvalidInput as error:
-        return _left_out(path, error.message)
-    if card.kind != kind:
-        return _left_out(path, f"it is the card of a {card.kind}, and lies beside a {kind}")
-    if not card.is_of(digest):
-        return _left_out(path, f"it is of other weights: none has sha-256 {digest.hex()}")
-    return card
-
-
-def _left_out(path: Path, why: str) -> None:
+        why = error.message
+    else:
+        why = _foreign(card, kind, digest)
+        if not why:
+            return card
     log_event("card_left_out", level=logging.WARNING, path=str(path), detail=why)
+    return None
+
+
+def _foreign(card: ModelCard, kind: str, digest: bytes) -> str:
+    """Why a card is not of these weights; "" where it is."""
+    if card.kind != kind:
+        return f"it is the card of a {card.kind}, and lies beside a {kind}"
+    return "" if card.is_of(digest) else f"it is of other weights: none has sha-256 {digest.hex()}"
