@@ -309,6 +309,11 @@ class Requester:
             self._outbox.complete("withdraw", f"withdraw/{nonce}/{amount_wei}", self._deployment.market, data)
         return amount_wei
 
+    def is_posted(self, idempotency_key: str) -> bool:
+        """Whether the key's task is on chain already."""
+        row = self._journal.find(self._whose, idempotency_key)
+        return row is not None and self._market.state(row.task_id) is not State.NONE
+
     def resume(self, request: TaskRequest, idempotency_key: str) -> PostedTask:
         """The task of an earlier run, without posting anything; NotFound where the key is unknown."""
         row = self._journal.find(self._whose, idempotency_key)

@@ -33,6 +33,17 @@ FACTORY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 SALT = keccak(text="symphony/1")
 
 
+#: What the contracts' constructors take.
+_RANGES = {
+    "min_window_s": (1, 30 * 86_400),
+    "score_min_wei": (0, 2**256 - 1),
+    "score_burn_bps": (0, 10_000),
+    "pool_epoch_s": (1, 365 * 86_400),
+    "pool_delay": (1, 10_000),
+    "pool_spread": (1, 10_000),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Constants of a deployment, for ever; the defaults are for devnets. Other terms are another market, at another address.
@@ -49,6 +60,19 @@ class Terms:
     pool_epoch_s: int = 60
     pool_delay: int = 1
     pool_spread: int = 4
+
+    def __post_init__(self) -> None:
+        """As the constructors have it.
+
+        Raises:
+            InvalidInput ``deploy.terms``: a constant is out of range.
+        """
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise InvalidInput(
+                    f"{name} = {value} is out of range", hint=f"give {least} to {most}", code="deploy.terms", field=name
+                )
 
     @property
     def rules(self) -> ScoreRules:

@@ -11,6 +11,7 @@ WEI_PER = {"wei": 1, "gwei": 10**9, "ether": 10**18, "eth": 10**18}
 SECONDS_PER = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MAX_WEI = 2**256 - 1
 _AMOUNT = re.compile(r"\s*(-?[0-9][0-9_]*(?:\.[0-9]+)?)\s*([a-z]+)\s*", re.ASCII | re.IGNORECASE)
+_UNITS = re.compile(r"\s*([0-9][0-9_]*)\s*(?:units?)?\s*", re.ASCII | re.IGNORECASE)
 _DURATION_PART = re.compile(r"([0-9]+)([smhd])", re.ASCII)
 
 
@@ -32,6 +33,20 @@ def parse_ether(amount: str | int) -> int:
     if wei != wei.to_integral_value():
         raise _bad_amount(amount, "has a fraction of a wei")
     return _in_range(int(wei), amount)
+
+
+def parse_units(amount: str | int) -> int:
+    """A token's smallest units: a whole number, alone or as "250000 units". InvalidInput ``input.amount`` otherwise."""
+    if isinstance(amount, int) and not isinstance(amount, bool):
+        return _in_range(amount, str(amount))
+    match = _UNITS.fullmatch(amount) if isinstance(amount, str) else None
+    if match is None:
+        raise InvalidInput(
+            f"{amount!r} is not an amount of a token",
+            code="input.amount",
+            hint="write a whole number of the token's smallest units, such as 250000",
+        )
+    return _in_range(int(match.group(1).replace("_", "")), str(amount))
 
 
 def format_wei(wei: int) -> str:

@@ -28,9 +28,9 @@ def chain() -> None:
               help="Share of such pay that is burnt, in basis points.")
 @click.option("--pool-epoch", "pool_epoch_s", type=DURATION, default="60s", show_default=True,
               help="Length of the reward pool's epochs.")
-@click.option("--pool-delay", type=click.IntRange(1), default=1, show_default=True,
+@click.option("--pool-delay", type=click.IntRange(1, 10_000), default=1, show_default=True,
               help="Epochs before a pot is released.")
-@click.option("--pool-spread", type=click.IntRange(1), default=4, show_default=True,
+@click.option("--pool-spread", type=click.IntRange(1, 10_000), default=4, show_default=True,
               help="Epochs over which it is released.")
 @options(sends=True)
 def deploy_contracts(session: Session, score_token: str, **terms_given: int) -> None:

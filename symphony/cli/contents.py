@@ -19,7 +19,7 @@ def add_file(session: Session, path: Path, kind: str, *, keep: bool) -> Added:
     Whoever then names it on chain pins it there; what the chain refused stays for garbage collection.
 
     Raises:
-        NotFound: there is none. UsageError `content.unreadable`. StoreFull, StoreUnusable: it cannot be kept.
+        NotFound: there is none. UsageError `content.unreadable`, `content.empty`. StoreFull, StoreUnusable: it cannot be kept.
     """
     if not keep:
         return hash_file(path)
@@ -50,6 +50,8 @@ def cid_text(digest: bytes, codec: int) -> str | None:
 
 def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     try:
+        if path.is_file() and path.stat().st_size == 0:
+            raise UsageError(f"{path} is empty", hint="name the file that you mean", code="content.empty")
         return path.open("rb")
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}", hint="check the path", code="content.no_file") from None

@@ -14,7 +14,7 @@ import click
 
 from symphony.cli.amounts import DURATION, SKILL
 from symphony.cli.session import Session, options
-from symphony.cli.text import format_wei
+from symphony.cli.text import format_amount
 from symphony_chain.errors import Conflict, NotFound
 from symphony_chain.types import ZERO_ADDRESS
 
@@ -68,6 +68,8 @@ def _hosting(function: Any) -> Any:
 @click.option(
     "--min-seats", type=click.IntRange(1, 16), help="Least seats to go on with.  [default: more than half]"
 )
+@click.option("--token", metavar="ADDRESS",
+              help="ERC-20 of all amounts, which are then its smallest units.  [default: native coins]")
 @click.option("--ceiling", metavar="AMOUNT", help="Most that one seat may be paid.  [default: 0.001 ether]")
 @click.option(
     "--quorum",
@@ -98,10 +100,12 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
     """Post a task, collect bids, award seats, and watch it to its end.
 
     The task comes from a JSON FILE, from options, or from both (options win). The escrow is seats times ceiling and
-    the evaluator's fee; what is not paid returns to your balance in the market.
+    the evaluator's fee; what is not paid returns to your balance in the market. What a task in an ERC-20 lacks there is
+    approved and deposited first.
     """
     import secrets
 
+    from symphony.cli.depositing import deposit_missing
     from symphony.cli.posting import (
         drive,
         outcome_document,
@@ -116,17 +120,20 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
     request = task_request({**(read_task_file(file) if file else {}), **fields})
     used = key or f"cli/{secrets.token_hex(6)}"
     escrow_wei = _check_request(session, request)
-    session.confirm(f"Escrow {format_wei(escrow_wei)} of {session.account.address}?", yes=yes)
+    escrow = format_amount(escrow_wei, request.token)
+    session.confirm(f"Escrow {escrow} of {session.account.address}?", yes=yes)
     if not hosting.mirrors:
         session.out.note("no --content-url: only agents that know this machine's gateway can read the task")
     with session.out.working("posting") as spinner, requester(session, hosting, spinner) as opened:
+        if not opened.is_posted(used):
+            deposit_missing(session, request.token, escrow_wei)
         posted = post_once(opened, request, used)
         task_id = "0x" + posted.task_id.hex()
         session.out.note(f"task {task_id}")
         outcome = drive(session, opened, posted) if wait else None
     if outcome is None:
         document = {"task_id": posted.task_id, "state": "open", "key": used, "escrow_wei": escrow_wei}
-        lines = [f"task {task_id} is posted, {format_wei(escrow_wei)} escrowed"]
+        lines = [f"task {task_id} is posted, {escrow} escrowed"]
         awards = "nobody awards it otherwise"
         if posted.task.router != ZERO_ADDRESS:
             awards = f"the router {posted.task.router} awards it otherwise"

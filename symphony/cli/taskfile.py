@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from symphony.cli.amounts import parse_format
 from symphony.cli.readjson import read_json
 from symphony_chain.errors import InvalidInput, NotFound
-from symphony_chain.units import parse_duration, parse_ether
+from symphony_chain.units import parse_duration, parse_ether, parse_units
 
 if TYPE_CHECKING:
     from agent_runtime.task_request import TaskRequest
@@ -76,6 +76,7 @@ FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "title": ("title", _text),
     "k": ("k", _count),
     "min_seats": ("min_seats", _count),
+    "token": ("token", _text),
     "ceiling": ("ceiling_wei", parse_ether),
     "bond": ("bond_wei", parse_ether),
     "base_bps": ("base_bps", _count),
@@ -95,6 +96,10 @@ FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "shared_bps": ("shared_bps", _count),
 }
 REQUIRED = ("prompt", "answer_format", "skills")
+#: How the same fields are read where the task is paid in an ERC-20: decimals are the token's word, and not asked for.
+IN_TOKENS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    name: (field, parse_units) for name, (field, reader) in FIELDS.items() if reader is parse_ether
+}
 
 
 def read_task_file(path: Path) -> dict[str, Any]:
@@ -140,9 +145,13 @@ def task_request(values: Mapping[str, Any]) -> TaskRequest:
                 code="task.field",
                 field=name,
             )
+    fields = FIELDS | IN_TOKENS if values.get("token") else FIELDS
+    if values.get("token") and "ceiling" not in values:
+        hint = "say how many of the token's smallest units a seat may be paid"
+        raise _bad_field("ceiling", "a task in a token needs one", hint)
     read: dict[str, Any] = {}
     for name, value in values.items():
-        field, reader = FIELDS[name]
+        field, reader = fields[name]
         try:
             read[field] = reader(value)
         except InvalidInput as error:
