@@ -30,7 +30,7 @@ from agent_runtime.engines.weights import GGUF, shipped_folder
 from agent_runtime.errors import EngineFailed
 from agent_runtime.model.architecture import END_ID
 from agent_runtime.model.datasets import held_out_task
-from agent_runtime.model.families import SHIPPED
+from agent_runtime.model.families import FAMILIES
 from agent_runtime.model.prompting import format_prompt
 from symphony_chain.devnet.process import Child
 from symphony_chain.errors import SymphonyError
@@ -223,7 +223,7 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    names = list(SHIPPED)
+    names = list(FAMILIES)
     prompts = [format_prompt(held_out_task(names[i % len(names)], 3, FIRST_SEED + i).prompt) for i in range(args.tasks)]
     report = measure(args.engines, prompts, args.max_tokens, args.rounds)
     print(json.dumps({"unit": "generated tokens per second", "baseline": BARE, **vars(args), **report}, indent=1))

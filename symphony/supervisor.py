@@ -21,7 +21,7 @@ from agent_runtime.bidding import BidPolicy
 from agent_runtime.config import WorkerConfig
 from agent_runtime.engines import EngineConfig
 from agent_runtime.engines.weights import GGUF, SAFETENSORS, shipped_folder, verified
-from agent_runtime.model.families import SHIPPED
+from agent_runtime.model.card import measured_skills, shipped_card
 from agent_runtime.reasoning.cot import ThinkingPolicy
 from symphony import services
 from symphony_chain.deploy import deploy
@@ -30,7 +30,6 @@ from symphony_chain.devnet.process import Child, guarded
 from symphony_chain.errors import ChainUnavailable, SymphonyError, UsageError
 from symphony_chain.keys import Keystore
 from symphony_chain.rpc import Rpc, wait_until
-from symphony_chain.skills import DEFAULT_TAGS
 from symphony_chain.tx import TxSender
 from symphony_chain.tx_journal import TxJournal
 
@@ -41,9 +40,6 @@ START_DEADLINE_S = 300.0
 WEIGHTS = {"torch": SAFETENSORS, "llama_cpp": GGUF}
 #: What an owner gives its operator key for gas.
 TOPUP_WEI = 10**18
-#: The built-in model's families; every agent of a local market runs that model, so all declare the same.
-SKILLS = tuple(tag for tag in DEFAULT_TAGS if any(name.startswith(tag) for name in SHIPPED))
-DECLARED_BPS = 8_000
 #: scrypt work for keys of a devnet: they are funded with play money and made anew for each run.
 DEVNET_SCRYPT_N = 2**12
 
@@ -91,7 +87,8 @@ class Plan:
         engine = EngineConfig(
             spec=self.engine, weights=self.model, random_weights_seed=self.random_weights_seed
         )
-        return (Member(engine, None, dict.fromkeys(SKILLS, DECLARED_BPS)),) * self.agents
+        # Every agent of a local market runs one model, so all declare the same: what its card has measured.
+        return (Member(engine, None, measured_skills(shipped_card())),) * self.agents
 
 
 class Supervisor:

@@ -16,8 +16,8 @@ from agent_runtime.engines import Engine, EngineConfig, open_engine
 from agent_runtime.engines.adapters import adapter_sha256
 from agent_runtime.engines.weights import early_folder
 from agent_runtime.evaluation.samples import Draw, SampleBook, Sampling, draw_chains, prompt_digest
+from agent_runtime.model.card import measured_skills, shipped_card
 from agent_runtime.model.datasets import TaskItem
-from agent_runtime.model.families import SHIPPED
 from agent_runtime.reasoning.calibration import model_name
 from symphony_chain.errors import InvalidInput
 from symphony_chain.skills import DEFAULT_TAGS, FULL_SCALE, word_of_tags
@@ -25,10 +25,6 @@ from symphony_chain.skills import DEFAULT_TAGS, FULL_SCALE, word_of_tags
 MAX_AGENTS = 16
 _FIELDS = {"name", "engine", "adapter", "skills"}
 _HINT = "see docs/evaluation.md for the form of the file"
-#: What the built-in model says of itself, as in a local market; its earlier self says the same, and has to be found out.
-_DECLARED_BPS = 8_000
-#: The families of the built-in model.
-_SHIPPED_TAGS = tuple(tag for tag in DEFAULT_TAGS if any(name.startswith(tag) for name in SHIPPED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +43,10 @@ class Agent:
 
 
 def default_pool(spec: str = "torch") -> list[Agent]:
-    """The built-in model and its early self, in one of the two engines that run them."""
-    skills = dict.fromkeys(_SHIPPED_TAGS, _DECLARED_BPS)
+    """The built-in model and its early self, in one of the two engines that run them. Both declare what the first one's card has
+    measured: the second has to be found out.
+    """
+    skills = measured_skills(shipped_card())
     return [
         Agent("built-in", EngineConfig(spec), None, skills),
         Agent("early", EngineConfig(spec, weights=early_folder()), None, skills),

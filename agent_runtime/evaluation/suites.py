@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent_runtime.model.datasets import TaskItem, held_out_task, load_bbh, load_gsm8k, load_tasks
-from agent_runtime.model.families import FAMILIES, LEVELS, SHIPPED
+from agent_runtime.model.families import FAMILIES, LEVELS
 from symphony_chain.errors import InvalidInput
 from symphony_chain.skills import DEFAULT_TAGS, FULL_SCALE
 
@@ -27,15 +27,17 @@ def load_suite(
     families: Sequence[str] = (),
     levels: Sequence[int] = (3,),
     limit: int | None = None,
+    reword: float = 0.0,
 ) -> list[TaskItem]:
     """The tasks of a suite, family by family.
 
     Args:
         suite: one of ``SUITES``. ``families`` draws fresh held-out tasks, or reads ``data`` as our JSONL.
         data: file or folder of the public set.
-        families: only these; none: all of the data, or all that the shipped model has learned.
+        families: only these; none: all of the data, or all families.
         levels: of fresh tasks.
         limit: at most so many of each family, and of each level where tasks are fresh.
+        reword: share of fresh tasks that are put into other words, misspelt here and there.
     Raises:
         InvalidInput: no such suite, family or level, or nothing is left. NotFound, MalformedTasks: as the loaders.
     """
@@ -44,7 +46,7 @@ def load_suite(
     if limit is not None and limit < 1:
         raise InvalidInput(f"a limit of {limit} tasks measures nothing", hint="use a limit of at least 1")
     if suite == "families" and data is None:
-        return _fresh(families or tuple(SHIPPED), levels, FRESH_TASKS if limit is None else limit)
+        return _fresh(families or tuple(FAMILIES), levels, FRESH_TASKS if limit is None else limit, reword)
     if data is None:
         raise InvalidInput(
             f"suite {suite} needs the public files",
@@ -66,7 +68,7 @@ def requirement(family: str) -> dict[str, int]:
     return dict.fromkeys(DEFAULT_TAGS if tag is None else (tag,), FULL_SCALE)
 
 
-def _fresh(families: Sequence[str], levels: Sequence[int], limit: int) -> list[TaskItem]:
+def _fresh(families: Sequence[str], levels: Sequence[int], limit: int, reword: float) -> list[TaskItem]:
     for family in families:
         if family not in FAMILIES:
             raise InvalidInput(f"there is no family {family!r}", hint=f"use some of {', '.join(FAMILIES)}")
@@ -74,7 +76,9 @@ def _fresh(families: Sequence[str], levels: Sequence[int], limit: int) -> list[T
         if level not in LEVELS:
             raise InvalidInput(f"level {level} does not exist", hint="use levels from 1 to 5")
     seeds = range(FIRST_SEED, FIRST_SEED + limit)
-    return [held_out_task(family, level, seed) for family in families for level in levels for seed in seeds]
+    return [
+        held_out_task(family, level, seed, reword=reword) for family in families for level in levels for seed in seeds
+    ]
 
 
 def _chosen(items: Sequence[TaskItem], families: Sequence[str], data: Path) -> list[TaskItem]:

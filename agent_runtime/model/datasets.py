@@ -110,11 +110,16 @@ def load_gsm8k(path: Path) -> list[TaskItem]:
     return items
 
 
-def held_out_task(family: str, level: int, seed: int) -> TaskItem:
-    """The held-out question that a generator makes from a seed; the same one everywhere."""
-    example = FAMILIES[family].generate(Random(f"{family}/{level}/{seed}"), level, held_out=True)
+def held_out_task(family: str, level: int, seed: int, *, reword: float = 0.0) -> TaskItem:
+    """The held-out question that a generator makes from a seed; the same one everywhere.
+
+    Args:
+        reword: as for ``Family.generate``.
+    """
+    example = FAMILIES[family].generate(Random(f"{family}/{level}/{seed}"), level, held_out=True, reword=reword)
+    mark = f"-R{reword:g}" if reword else ""
     return TaskItem(
-        f"{family}-L{level}-{seed}", family, level, example.prompt, example.answer, example.answer_format
+        f"{family}-L{level}-{seed}{mark}", family, level, example.prompt, example.answer, example.answer_format
     )
 
 

@@ -66,6 +66,8 @@ class _Levels(click.ParamType[tuple[int, ...]]):
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="How often each task is asked.")
 @click.option("--families", type=_Names(), default=(), metavar="A,B", help="Only these families.")
 @click.option("--levels", type=_Levels(), default="3", show_default=True, metavar="N,…", help="Levels of fresh tasks, 1 to 5.")
+@click.option("--reword", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+              help="Share of fresh tasks in other words, misspelt here and there.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), help="So many tasks of each family (and level).  [default: all; 50 fresh ones]")
 @click.option("--temperature", type=click.FloatRange(0.01, 2), default=0.8, show_default=True, help="Of sampled chains.")
 @click.option("--max-tokens", type=click.IntRange(1, 32_768), default=512, show_default=True, help="Of one chain.")
@@ -90,7 +92,12 @@ def eval(session: Session, **given: Any) -> None:
     from agent_runtime.evaluation.suites import load_suite
 
     tasks = load_suite(
-        given["suite"], given["data"], families=given["families"], levels=given["levels"], limit=given["limit"]
+        given["suite"],
+        given["data"],
+        families=given["families"],
+        levels=given["levels"],
+        limit=given["limit"],
+        reword=given["reword"],
     )
     plan = Plan(
         tasks=tasks,

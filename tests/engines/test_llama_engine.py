@@ -19,7 +19,7 @@ from agent_runtime.errors import ModelCorrupt, ModelMissing, PromptTooLong
 from agent_runtime.model.architecture import ModelShape
 from agent_runtime.model.datasets import held_out_task
 from agent_runtime.model.export import write_adapter_gguf
-from agent_runtime.model.families import SHIPPED
+from agent_runtime.model.families import FAMILIES
 from agent_runtime.model.prompting import format_prompt
 from symphony_chain.errors import InvalidInput
 
@@ -105,7 +105,7 @@ def test_the_files_own_tokenizer_agrees_with_ours(llama: LlamaCppEngine) -> None
     """The GGUF brings its tokenizer; control tokens are not read out of text."""
     tokenizer = load_tokenizer(shipped_folder())
     rng = Random(11)
-    texts = ODD + [held_out_task(name, 1 + i % 5, i).prompt for i in range(8) for name in SHIPPED]
+    texts = ODD + [held_out_task(name, 1 + i % 5, i).prompt for i in range(8) for name in FAMILIES]
     texts += ["".join(rng.choice("ab Z9.,()-\n\u00e9\u4e2d") for _ in range(40)) for _ in range(60)]
     for text in texts:
         assert llama.count_tokens(text) == len(encode(tokenizer, text)), text
@@ -142,7 +142,7 @@ def test_a_gguf_adapter_does_what_the_same_one_does_in_pytorch(
 @pytest.mark.parametrize("count", [44, pytest.param(GREEDY_PROMPTS, marks=pytest.mark.slow)])
 def test_the_shipped_model_writes_the_same_greedy_text_on_both_engines(count: int) -> None:
     """Prompts outside training, the slow test over 200; an exception must be a near tie between the two best tokens."""
-    names = list(SHIPPED)
+    names = list(FAMILIES)
     prompts = [
         format_prompt(held_out_task(names[i % len(names)], 1 + i % 3, 500 + i).prompt)
         for i in range(count)

@@ -21,7 +21,7 @@ from agent_runtime.engines import Engine, open_engine
 from agent_runtime.engines.weights import GGUF, shipped_folder
 from agent_runtime.errors import EngineUnauthorised, PromptTooLong
 from agent_runtime.model.datasets import held_out_task
-from agent_runtime.model.families import SHIPPED
+from agent_runtime.model.families import FAMILIES
 from agent_runtime.model.prompting import format_prompt
 from symphony_chain.devnet.process import Child
 from symphony_chain.errors import InvalidInput
@@ -77,7 +77,7 @@ def engine(url: str) -> Iterator[Engine]:
 
 
 def prompts(count: int) -> list[str]:
-    names = list(SHIPPED)
+    names = list(FAMILIES)
     return [format_prompt(held_out_task(names[i % len(names)], 1 + i % 2, 900 + i).prompt) for i in range(count)]
 
 

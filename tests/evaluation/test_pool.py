@@ -14,8 +14,8 @@ from agent_runtime.evaluation.policies import Plan, Seats
 from agent_runtime.evaluation.pool import Agent, Engines, default_pool, load_pool, pool_of
 from agent_runtime.evaluation.samples import SampleBook, Sampling
 from agent_runtime.evaluation.suites import FIRST_SEED, load_suite, requirement
+from agent_runtime.model import families
 from agent_runtime.model.datasets import held_out_task
-from agent_runtime.model.families import SHIPPED
 from agent_runtime.reasoning.calibration import model_name
 from symphony_chain.errors import InvalidInput, NotFound
 from symphony_chain.skills import DEFAULT_TAGS
@@ -50,7 +50,7 @@ def test_suites_read_the_public_files_as_they_are(tmp_path: Path) -> None:
 def test_fresh_tasks_are_held_out_and_the_same_everywhere() -> None:
     found = load_suite("families", None, families=["navigate"], levels=(1, 4), limit=2)
     assert found == [held_out_task("navigate", level, FIRST_SEED + n) for level in (1, 4) for n in range(2)]
-    assert {item.family for item in load_suite("families", None, limit=1)} == set(SHIPPED)
+    assert {item.family for item in load_suite("families", None, limit=1)} == set(families.FAMILIES)
 
 
 def test_own_tasks_come_from_a_file(tmp_path: Path) -> None:

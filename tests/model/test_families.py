@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from agent_runtime.engines.weights import read_manifest, shipped_folder
-from agent_runtime.model.families import DRILLS, FAMILIES, LEVELS, SHIPPED, base
+from agent_runtime.model.families import DRILLS, FAMILIES, LEVELS, base
 from agent_runtime.model.families.templates import split_options, with_options
 from agent_runtime.model.prompting import extract_answer, format_completion, format_prompt
 from symphony_chain.errors import InvalidInput
@@ -49,9 +49,9 @@ BY_HAND = {
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("reword", [None, 0.5])
+@pytest.mark.parametrize("reword", [0.0, 0.5])
 def test_the_worked_answer_is_what_an_independent_solver_finds(
-    name: str, level: int, reword: float | None
+    name: str, level: int, reword: float
 ) -> None:
     rng = Random(f"solver/{name}/{level}")
     for _ in range(15 if "seven" in name or name == "text2sql" else 40):
@@ -95,11 +95,10 @@ def test_questions_are_worked_from_their_text_alone(name: str) -> None:
         assert (worked.reasoning, worked.answer) == (example.reasoning, example.answer)
 
 
-def test_the_shipped_weights_have_learned_the_shipped_families() -> None:
+def test_the_shipped_weights_have_seen_every_family() -> None:
     manifest = read_manifest(shipped_folder())
     assert manifest is not None
-    assert set(SHIPPED) == set(manifest["trained"]["examples"]) - set(DRILLS)
-    assert set(SHIPPED) < set(FAMILIES)
+    assert set(FAMILIES) == set(manifest["trained"]["examples"]) - set(DRILLS)
 
 
 @pytest.mark.parametrize("name", ALL)

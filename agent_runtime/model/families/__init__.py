@@ -24,9 +24,8 @@ from agent_runtime.model.families import (
 )
 from agent_runtime.model.families.base import LEVELS, Example, Family
 
-#: The families that the shipped weights have learned (``trained.examples`` of their manifest). What runs that model
-#: offers these; whoever trains the next one draws from all ``FAMILIES``.
-SHIPPED: dict[str, Family] = {
+#: Every family; the shipped weights have learned them all.
+FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         boolean_expressions.FAMILY,
@@ -38,11 +37,6 @@ SHIPPED: dict[str, Family] = {
         word_sorting.FAMILY,
         arithmetic_word_problems.FAMILY,
         dyck_languages.FAMILY,
-    )
-}
-FAMILIES: dict[str, Family] = SHIPPED | {
-    family.name: family
-    for family in (
         date_understanding.FAMILY,
         temporal_sequences.FAMILY,
         *logical_deduction.FAMILY_BY_SIZE.values(),
@@ -55,4 +49,4 @@ FAMILIES: dict[str, Family] = SHIPPED | {
 }
 DRILLS: dict[str, Family] = {copying.DRILL.name: copying.DRILL}
 
-__all__ = ["DRILLS", "FAMILIES", "LEVELS", "SHIPPED", "Example", "Family"]
+__all__ = ["DRILLS", "FAMILIES", "LEVELS", "Example", "Family"]

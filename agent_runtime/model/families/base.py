@@ -61,8 +61,7 @@ class Family:
     """A named family: ``draw`` makes a question of a level, ``solver`` finds the answer from the question's text
     alone, and ``work`` writes the worked answer to any such text, a public one too.
 
-    ``verifier`` judges where more than one answer is right. ``renewed`` draws for the next training run where ``draw``
-    is kept as the shipped weights and their tokenizer saw it.
+    ``verifier`` judges where more than one answer is right.
     """
 
     name: str
@@ -71,7 +70,6 @@ class Family:
     solver: Callable[[str], str]
     work: Callable[[str], Drawn] | None = None
     verifier: Callable[[str, str], bool] | None = None
-    renewed: Callable[[Random, int], Drawn] | None = None
 
     def generate(
         self,
@@ -80,14 +78,13 @@ class Family:
         *,
         held_out: bool | None = None,
         rejected: Counter[str] | None = None,
-        reword: float | None = None,
+        reword: float = 0.0,
     ) -> Example:
         """A question that is in no public test file, in the asked half of the split (None: either half).
 
         Args:
             rejected: counts, per family, the questions thrown away because a public test file holds them.
-            reword: the share of questions put into other words, drawn and worked as the next training run wants them;
-                None: as the shipped weights saw them.
+            reword: the share of questions put into other words.
         Raises:
             InvalidInput: the level is not 1 to 5.
         """
@@ -95,9 +92,8 @@ class Family:
             raise InvalidInput(
                 f"level {level} of family {self.name} does not exist", hint="use a level from 1 to 5"
             )
-        draw = self.draw if reword is None or self.renewed is None else self.renewed
         while True:
-            drawn = draw(rng, level)
+            drawn = self.draw(rng, level)
             digest = question_hash(drawn.prompt)
             if held_out is not None and is_held_out(digest) != held_out:
                 continue
@@ -106,7 +102,7 @@ class Family:
                     rejected[self.name] += 1
                 continue
             prompt = drawn.prompt
-            if reword is not None and rng.random() < reword:
+            if rng.random() < reword:
                 prompt = reworded(rng, prompt)
             return Example(
                 self.name,

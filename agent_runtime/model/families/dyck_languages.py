@@ -15,27 +15,14 @@ from agent_runtime.model.families.base import Drawn, Family
 NAME = "dyck_languages"
 OPENING = "Complete the rest of the sequence, making sure that the parentheses are closed properly. Input: "
 CLOSER = {"(": ")", "[": "]", "{": "}", "<": ">"}
-LENGTHS = {1: [(2, 8)], 2: [(5, 16)], 3: [(2, 12), (4, 30), (10, 64)], 4: [(36, 60)], 5: [(56, 90)]}
 #: Shortest, longest, and how strongly the lengths between lean to the short side.
-RENEWED_LENGTHS = {1: (2, 8, 1.0), 2: (5, 16, 1.0), 3: (2, 99, 1.15), 4: (40, 75, 1.0), 5: (75, 120, 1.0)}
+LENGTHS = {1: (2, 8, 1.0), 2: (5, 16, 1.0), 3: (2, 99, 1.15), 4: (40, 75, 1.0), 5: (75, 120, 1.0)}
 DEPTHS = string.ascii_lowercase
-MAX_STACK_SYMBOLS = 640  # sum of all stacks written out: keeps a worked answer inside the model's context
 
 
 def draw(rng: Random, level: int) -> Drawn:
-    """A prefix of the level's length that leaves one to three brackets open."""
-    low, high = rng.choice(LENGTHS[level])
-    while True:
-        symbols = _walk(rng, rng.randint(low, high))
-        stacks = _stacks(symbols)
-        if stacks[-1] and len(symbols) <= high + 4 and sum(map(len, stacks)) <= MAX_STACK_SYMBOLS:
-            break
-    return _by_stacks(OPENING + " ".join(symbols), symbols)
-
-
-def draw_like_public(rng: Random, level: int) -> Drawn:
     """Lengths, depths and numbers of open brackets as in the public file (level 3), shorter and longer."""
-    low, high, skew = RENEWED_LENGTHS[level]
+    low, high, skew = LENGTHS[level]
     length = round(low * (high / low) ** (rng.random() ** skew))
     still_open = min(length, rng.choice([1, 1, 1, 2, 2, 2, 2, 3, 3, 3]))
     up = rng.uniform(0.45, 0.75)
@@ -77,40 +64,6 @@ def work(prompt: str) -> Drawn:
     return Drawn(prompt, "".join(steps) + "\n" + "".join(still_open), answer)
 
 
-def _by_stacks(prompt: str, symbols: list[str]) -> Drawn:
-    """The working that the shipped weights learned: the whole stack behind every symbol."""
-    stacks = _stacks(symbols)
-    steps = [
-        f" {symbol} :" + "".join(f" {s}" for s in stack)
-        for symbol, stack in zip(symbols, stacks, strict=True)
-    ]
-    return Drawn(prompt, "\n".join(steps), " ".join(CLOSER[s] for s in reversed(stacks[-1])))
-
-
-def _walk(rng: Random, length: int) -> list[str]:
-    close_odds, deepest = rng.uniform(0.35, 0.5), rng.choice([6, 9, 9, 14])
-    stack: list[str] = []
-    symbols: list[str] = []
-    for _ in range(length):
-        if stack and (rng.random() < close_odds or len(stack) >= deepest):
-            symbols.append(CLOSER[stack.pop()])
-        else:
-            stack.append(rng.choice(list(CLOSER)))
-            symbols.append(stack[-1])
-    while len(stack) > 3:
-        symbols.append(CLOSER[stack.pop()])
-    return symbols
-
-
-def _stacks(symbols: list[str]) -> list[list[str]]:
-    stacks: list[list[str]] = []
-    stack: list[str] = []
-    for symbol in symbols:
-        stack = [*stack, symbol] if symbol in CLOSER else stack[:-1]
-        stacks.append(stack)
-    return stacks
-
-
 def solve(prompt: str) -> str:
     """The closing symbols by deleting matched pairs until none is left."""
     text = prompt.rsplit("Input:", 1)[1].replace(" ", "")
@@ -122,4 +75,4 @@ def solve(prompt: str) -> str:
     return " ".join(CLOSER[s] for s in reversed(text))
 
 
-FAMILY = Family(NAME, {"type": "text"}, draw, solve, work, renewed=draw_like_public)
+FAMILY = Family(NAME, {"type": "text"}, draw, solve, work)

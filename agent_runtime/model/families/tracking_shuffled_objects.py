@@ -73,31 +73,27 @@ STORIES = (
 
 
 def _swaps(rng: Random, people: int, level: int) -> int:
-    return {1: rng.randint(1, 2), 2: max(2, people - 1), 3: people, 4: people, 5: people + 3}[level]
+    if level > 3:
+        return people + {4: 2, 5: 5}[level]
+    return {1: rng.randint(1, 2), 2: max(2, people - 1), 3: people}[level]
 
 
-def draw(rng: Random, level: int, people: int, swaps: int = 0) -> Drawn:
-    """A story of the level's swaps or as many as are asked for; up to level 3 the options stand in the order of the
-    first list, as in the public files, beyond it shuffled.
+def draw(rng: Random, level: int, people: int) -> Drawn:
+    """A story of the level's swaps. Beyond level 3 the options are always shuffled, up to it in a little more than half of the
+    stories, so that no answer leans on their order (in the public files they stand as in the story).
     """
     story, names = rng.choice(STORIES), SEVEN_PEOPLE[:people]
     objects = distinct(rng, people, story.draw_object)
-    holds = dict(zip(names, range(people), strict=True))
-    lines, sentences = [_table(holds)], []
-    count = swaps or _swaps(rng, people, level)
+    sentences = []
+    count = _swaps(rng, people, level)
     for turn in range(count):
         a, b = rng.sample(names, 2)
-        holds[a], holds[b] = holds[b], holds[a]
         adverb = "First" if turn == 0 else "Finally" if turn == count - 1 else "Then"
         sentences.append(f"{adverb}, {story.swap.format(a, b)}")
-        lines.append(f" {a} and {b}:{_table(holds)}")
     asked = rng.choice(names)
     options = list(range(people))
     if level > 3 or rng.random() < 0.1:
         rng.shuffle(options)
-    held = holds[asked]
-    label = LETTERS[options.index(held)]
-    lines.append(f" {asked} {LETTERS[held]} {names[held]} {story.option.format(objects[held])} {label}")
     starts = [f"{name} {story.has.format(thing)}" for name, thing in zip(names, objects, strict=True)]
     listed = [
         f"({letter}) {story.option.format(objects[at])}" for letter, at in zip(LETTERS, options, strict=False)
@@ -106,12 +102,6 @@ def draw(rng: Random, level: int, people: int, swaps: int = 0) -> Drawn:
         f"{_and(names)} {story.opening}{_and(starts)}.\n{story.middle} {' '.join(sentences)} {story.asks.format(asked)}"
         "\nOptions:\n" + "\n".join(listed)
     )
-    return Drawn(prompt, "\n".join(lines), label)
-
-
-def draw_any_order(rng: Random, level: int, people: int) -> Drawn:
-    """The same stories; at every level half of them with shuffled options, so that no answer leans on their order."""
-    prompt = draw(rng, level, people, {4: people + 2, 5: people + 5}.get(level, 0)).prompt
     return work(shuffled_options(rng, prompt) if rng.random() < 0.5 else prompt)
 
 
@@ -157,9 +147,7 @@ def parse(prompt: str) -> Told:
 
 
 def work(prompt: str) -> Drawn:
-    """The worked answer of a question's text; its last line reads the options up to the object. (``draw`` still
-    writes the label alone there, as the shipped weights and their tokenizer learned it.)
-    """
+    """The worked answer of a question's text."""
     told = parse(prompt)
     names = list(told.first)
     holds = {name: at for at, name in enumerate(names)}
@@ -190,7 +178,6 @@ def _family(word: str, people: int) -> Family:
         lambda rng, level: draw(rng, level, people),
         solve,
         work,
-        renewed=lambda rng, level: draw_any_order(rng, level, people),
     )
 
 

@@ -30,7 +30,7 @@ class AdapterRecipe:
     batch_tokens: int = 2048
     rank: int = 8
     learning_rate: float = 5e-3
-    reword: float | None = 0.3  # as for ``Family.generate``
+    reword: float = 0.3  # as for ``Family.generate``
 
 
 def train_adapter(

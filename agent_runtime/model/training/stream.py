@@ -58,7 +58,7 @@ class ExampleStream:
         seed: int,
         batch_tokens: int,
         context_tokens: int,
-        reword: float | None = 0.0,
+        reword: float = 0.0,
     ) -> None:
         self.rng = Random(seed)
         self.drawn: Counter[str] = Counter()

@@ -8,7 +8,7 @@ model.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from random import Random
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -18,6 +18,7 @@ from agent_runtime.model.families import DRILLS, FAMILIES
 from agent_runtime.model.prompting import format_completion, format_prompt
 
 SAMPLES = 16_000
+REWORD = 0.3  # share of questions in other words, as in training
 SPELLED_OUT = ("word_sorting",)
 RARE = (
     "web_of_lies",
@@ -25,14 +26,9 @@ RARE = (
 )  # full of names and words that should not become tokens: one sample in three
 
 
-def train_tokenizer(
-    vocab: int, seed: int, families: Sequence[str] = tuple(FAMILIES), reword: float | None = 0.3
-) -> Tokenizer:
+def train_tokenizer(vocab: int, seed: int) -> Tokenizer:
     """A tokenizer of exactly ``vocab`` tokens with the end token at 0 and the padding token at 1, from samples of
-    the named families and the drills.
-
-    Args:
-        reword: as for ``Family.generate``; the shipped tokenizer was made with None, from the shipped families.
+    all families and the drills.
     """
     tokenizer = Tokenizer(models.BPE(unk_token=None))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -49,27 +45,26 @@ def train_tokenizer(
         show_progress=False,
         min_frequency=10,
     )
-    tokenizer.train_from_iterator(_texts(seed, families, reword), trainer)
+    tokenizer.train_from_iterator(_texts(seed), trainer)
     if tokenizer.get_vocab_size() != vocab:
         raise ValueError(f"the samples gave {tokenizer.get_vocab_size()} tokens, {vocab} were asked for")
     return tokenizer
 
 
-def _texts(seed: int, names: Sequence[str], reword: float | None) -> Iterator[str]:
+def _texts(seed: int) -> Iterator[str]:
     rng = Random(seed)
     families = [
-        *(family for name, family in FAMILIES.items() if name in names and name not in SPELLED_OUT),
+        *(family for name, family in FAMILIES.items() if name not in SPELLED_OUT),
         *DRILLS.values(),
     ]
     for index in range(SAMPLES):
         family = families[index % len(families)]
         if family.name in RARE and rng.random() > 1 / 3:
             continue
-        example = family.generate(rng, rng.choice([2, 3, 3, 3, 4]), held_out=False, reword=reword)
+        example = family.generate(rng, rng.choice([2, 3, 3, 3, 4]), held_out=False, reword=REWORD)
         yield format_prompt(example.prompt) + format_completion(example.reasoning, example.answer)
     for _ in range(1000):
         yield "Q: Sort the following words alphabetically: List:\n####"
     for _ in range(3000):
         yield "".join(f" {letter}" for letter in string.ascii_lowercase)
-        if reword is not None:  # the names of words in word_sorting
-            yield "".join(f" {letter}" for letter in string.ascii_uppercase)
+        yield "".join(f" {letter}" for letter in string.ascii_uppercase)  # the names of words in word_sorting

@@ -1,0 +1,40 @@
+"""The built-in model's own card, and what its agents declare: what the card has measured. Imports no model library."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from agent_runtime.engines.weights import read_verified, shipped_folder
+from symphony_chain.skills import DEFAULT_TAGS
+from symphony_chain.spec import ModelCard
+
+CARD = "card.json"
+SUITE = "families"
+#: Chains of thought that vote in a seat of a local market.
+CHAINS = 3
+
+
+@lru_cache(maxsize=1)
+def shipped_card() -> ModelCard:
+    """The card beside the shipped weights.
+
+    Raises:
+        ModelMissing, ModelCorrupt: it is not there, or not the pinned one.
+    """
+    return ModelCard.parse(read_verified(shipped_folder(), CARD))
+
+
+def measured_skills(card: ModelCard) -> dict[str, int]:
+    """Tag of the skill page → share of fresh tasks that the model gets right by a vote of three chains, in basis points: the
+    mean over the families under the tag. Tags on which nothing was measured are left out.
+    """
+    found: dict[str, int] = {}
+    for tag in DEFAULT_TAGS:
+        measured = [
+            item.votes.get(CHAINS, item.sample_bps)
+            for item in card.accuracy
+            if item.suite == SUITE and (item.family == tag or item.family.startswith(f"{tag}_"))
+        ]
+        if measured:
+            found[tag] = max(1, sum(measured) // len(measured))
+    return found
