@@ -72,18 +72,17 @@ def export(args: argparse.Namespace) -> None:
     from agent_runtime.engines.weights import early_folder, shipped_folder
     from agent_runtime.model.export import export_model
 
-    curve = json.loads((args.run / "curve.json").read_text("utf-8"))
-    facts = {"recipe": curve["recipe"]}
     if args.snapshot is None:
         weights = torch.load(args.run / "state.pt", map_location="cpu", weights_only=False)["model"]
-        facts["trained"] = {name: curve[name] for name in TRAINED}
+        summary = json.loads((args.run / "curve.json").read_text("utf-8"))
         folder = args.out or shipped_folder()
-        lines = ",\n".join(json.dumps(point) for point in curve["curve"])
+        lines = ",\n".join(json.dumps(point) for point in summary["curve"])
         (MODEL_FOLDER / "curve.json").write_text(f"[\n{lines}\n]\n", "utf-8")
     else:
-        weights = torch.load(args.run / f"snapshot-{args.snapshot:03d}.pt", map_location="cpu")
-        facts["trained"] = {"snapshot_million_tokens": args.snapshot}
+        saved = torch.load(args.run / f"snapshot-{args.snapshot:03d}.pt", map_location="cpu")
+        weights, summary = saved["model"], saved["summary"]
         folder = args.out or early_folder()
+    facts = {"recipe": summary["recipe"], "trained": {name: summary[name] for name in TRAINED}}
     export_model(weights, ModelShape(), args.run / "tokenizer.json", folder, facts)
     print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir())} bytes")
 

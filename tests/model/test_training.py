@@ -101,12 +101,15 @@ def test_a_run_learns_and_reports(tmp_path: Path, tokenizer: Tokenizer) -> None:
     assert report["curve"][-1]["tokens"] == report["tokens"] > 10_000
     assert (tmp_path / "final.pt").exists()
     assert [path.name for path in sorted(tmp_path.glob("snapshot-*.pt"))] == ["snapshot-000.pt"], "named by millions"
+    snapshot = torch.load(tmp_path / "snapshot-000.pt")
+    assert snapshot["summary"]["recipe"] == report["recipe"] and set(snapshot["model"]) == set(run.model.state_dict())
+    assert 20_000 <= snapshot["summary"]["tokens"] <= report["tokens"]
     assert run.learning_rate() == pytest.approx(0.02 * 5e-3)
 
 
 def test_a_trained_model_keeps_what_it_knows_under_another_tokenizer(tokenizer: Tokenizer) -> None:
     """Old tokens keep their rows; a new one means what its pieces meant."""
-    other = train_tokenizer(700, 3, ("navigate",))
+    other = train_tokenizer(700, 3, samples=1_500)
     weights = build_model(SHAPE, 5).state_dict()
     moved = transplant(weights, tokenizer, other)
     before, after = weights[EMBEDDING], moved[EMBEDDING]

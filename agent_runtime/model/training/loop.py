@@ -44,8 +44,8 @@ class Recipe:
 
 
 class Trainer:
-    """One resumable run in ``folder``: ``state.pt``, ``curve.json`` and a snapshot of the weights every
-    ``snapshot_tokens``, named by its millions of tokens.
+    """One resumable run in ``folder``: ``state.pt``, ``curve.json`` and, every ``snapshot_tokens``, a snapshot of the weights and
+    of what ``curve.json`` would say then, named by its millions of tokens.
 
     Args:
         start: weights to begin with, those that the recipe names (`transplant` fits them to the tokenizer); None: random ones.
@@ -105,7 +105,7 @@ class Trainer:
                 self.save()
             if self.tokens // self.snapshot_tokens > before:
                 name = f"snapshot-{self.tokens // 1_000_000:03d}.pt"
-                torch.save(self.model.state_dict(), self.folder / name)
+                torch.save({"model": self.model.state_dict(), "summary": self._summary()}, self.folder / name)
         self.save()
         torch.save(self.model.state_dict(), self.folder / "final.pt")
 
@@ -150,13 +150,15 @@ class Trainer:
         scratch = self.folder / "state.tmp"
         torch.save(state, scratch)
         os.replace(scratch, self.folder / "state.pt")
-        summary = {
+        scratch = self.folder / "curve.tmp"
+        scratch.write_text(json.dumps(self._summary(), indent=1))
+        os.replace(scratch, self.folder / "curve.json")
+
+    def _summary(self) -> dict[str, Any]:
+        return {
             "recipe": asdict(self.recipe), "steps": self.step, "tokens": self.tokens, "elapsed_s": round(self.elapsed_s, 1),
             "examples": dict(self.stream.drawn), "rejected_as_public": dict(self.stream.rejected), "curve": self.curve,
         }  # fmt: skip
-        scratch = self.folder / "curve.tmp"
-        scratch.write_text(json.dumps(summary, indent=1))
-        os.replace(scratch, self.folder / "curve.json")
 
     def _record(self) -> None:
         level3 = {name: round(self.mix.solved_at.get(f"{name}/3", 0.0), 3) for name in [*FAMILIES, *DRILLS]}

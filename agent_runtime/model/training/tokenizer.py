@@ -26,7 +26,7 @@ RARE = (
 )  # full of names and words that should not become tokens: one sample in three
 
 
-def train_tokenizer(vocab: int, seed: int) -> Tokenizer:
+def train_tokenizer(vocab: int, seed: int, samples: int = SAMPLES) -> Tokenizer:
     """A tokenizer of exactly ``vocab`` tokens with the end token at 0 and the padding token at 1, from samples of
     all families and the drills.
     """
@@ -45,19 +45,19 @@ def train_tokenizer(vocab: int, seed: int) -> Tokenizer:
         show_progress=False,
         min_frequency=10,
     )
-    tokenizer.train_from_iterator(_texts(seed), trainer)
+    tokenizer.train_from_iterator(_texts(seed, samples), trainer)
     if tokenizer.get_vocab_size() != vocab:
         raise ValueError(f"the samples gave {tokenizer.get_vocab_size()} tokens, {vocab} were asked for")
     return tokenizer
 
 
-def _texts(seed: int) -> Iterator[str]:
+def _texts(seed: int, samples: int) -> Iterator[str]:
     rng = Random(seed)
     families = [
         *(family for name, family in FAMILIES.items() if name not in SPELLED_OUT),
         *DRILLS.values(),
     ]
-    for index in range(SAMPLES):
+    for index in range(samples):
         family = families[index % len(families)]
         if family.name in RARE and rng.random() > 1 / 3:
             continue
