@@ -39,6 +39,11 @@ def early_folder() -> Path:
     return Path(str(resources.files("agent_runtime.model").joinpath("weights_early")))
 
 
+def adapters_folder() -> Path:
+    """Folder of the specialists: one folder for each LoRA adapter on the early model, and the agents that they make."""
+    return Path(str(resources.files("agent_runtime.model").joinpath("adapters")))
+
+
 def sha256_of(path: Path) -> str:
     """sha-256 of a file, as hex; ``ModelMissing`` where there is none."""
     try:
