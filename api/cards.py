@@ -70,8 +70,13 @@ class Cards:
         card, agents = self._texts.card(digest), self._named().get(digest, [])
         cid = str(Cid.from_digest(digest))
         if card is None:
-            known = f"{len(agents)} agents name it; their gateways have it" if agents else "cards are listed at /v1/models"
-            raise NotFound(f"the model card 0x{digest.hex()} is not at hand", hint=known, code="model.not_found", cid=cid)
+            raise NotFound(
+                f"the model card 0x{digest.hex()} is not at hand",
+                hint="fetch it by `cid` from the gateway of an agent that names it; those at hand are listed at /v1/models",
+                code="model.not_found",
+                cid=cid,
+                agent_ids=[agent.id for agent in agents[:MOST_AGENTS_SHOWN]],
+            )
         return CardDetail(
             digest="0x" + digest.hex(), cid=cid, card=card, agent_count=len(agents), agents=tuple(agents[:MOST_AGENTS_SHOWN])
         )

@@ -69,8 +69,8 @@ def test_one_card(client: TestClient) -> None:
     assert found["card"] == document(TINY) and [agent["id"] for agent in found["agents"]] == [1, 2]
     assert get(client, f"/v1{url(TINY).upper().replace('/MODELS/0X', '/models/0x')}") == found
     lost = get(client, f"/v1/models/0x{NOWHERE.hex()}", 404)
-    assert lost["code"] == "model.not_found" and "1 agents name it" in lost["hint"]
-    assert "/v1/models" in get(client, f"/v1/models/0x{'00' * 32}", 404)["hint"]
+    assert lost["code"] == "model.not_found" and lost["context"] == {"cid": str(Cid.from_digest(NOWHERE)), "agent_ids": [3]}
+    assert get(client, f"/v1/models/0x{'00' * 32}", 404)["context"]["agent_ids"] == []
     assert get(client, "/v1/models/0x12", 400)["code"] == "input.hash"
     header = get(client, "/v1/tasks")["items"][0]["header"]
     assert get(client, f"/v1/models/{header}", 404)["code"] == "model.not_found", "another document is no card"
