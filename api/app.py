@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from fastapi import FastAPI
 
 from api import problems
+from api.cards import Cards
 from api.drafts import Drafts
 from api.events import Hub
 from api.explorer import install_explorer
@@ -23,7 +24,7 @@ from api.orders import OrderRelay, open_sender
 from api.reader import Reader
 from api.relay import TxRelay
 from api.relay_journal import RelayJournal
-from api.routes import accounts, agents, chain, ledger, ops, tasks, writes
+from api.routes import accounts, agents, chain, ledger, models, ops, tasks, writes
 from api.services import Services
 from api.settings import ApiSettings
 from api.texts import Texts
@@ -66,7 +67,7 @@ def create_app(
     )
     app.state.services = parts
     problems.install(app)
-    for module in (tasks, agents, accounts, ledger, chain, ops, writes):
+    for module in (tasks, agents, models, accounts, ledger, chain, ops, writes):
         app.include_router(module.router)
     install_explorer(app)
     _mount_gateway(app, parts)
@@ -90,13 +91,15 @@ def _services(
     index = reader or IndexReader(settings.db_url, deployment)
     journal = RelayJournal(settings.relay_journal, deployment.genesis)
     orders = _orders(settings, deployment, node)
+    texts = Texts(store)
     return Services(
         settings=settings,
         deployment=deployment,
         reader=index,
         rpc=node,
         store=store,
-        texts=Texts(store),
+        texts=texts,
+        cards=Cards(index, texts, monotonic),
         tokens=Tokens(node, monotonic),
         onchain=OnChain(node, deployment, monotonic),
         hub=Hub(index, poll_s=settings.poll_s),

@@ -16,7 +16,7 @@ from eth_utils.crypto import keccak
 from api import ledger_rows, rows
 from api.errors import IndexNotReady
 from api.index_store import IndexStore
-from api.reader import AgentWord, EventCursor, Owed, ReleaseFilter, TaskFacts, TaskFilter
+from api.reader import AgentWord, EventCursor, Owed, ReleaseFilter, ScoredFacts, TaskFacts, TaskFilter
 from api.rows import Anchor, Row
 from api.schema.account import AccountAgent, Amount
 from api.schema.agent import AgentDetail, AgentSummary
@@ -33,6 +33,7 @@ from symphony_chain.texts import label
 from symphony_chain.types import NATIVE, State
 
 T = TypeVar("T")
+#: Of an agent: steps of its words, and scored seats.
 RECENT_STEPS = 500
 
 
@@ -186,6 +187,14 @@ class IndexReader:
         parts: Sequence[Row] = [row, *row["history"], *row["seats"]]
         anchor = self._anchor([row["registered_block"], *(part["block_number"] for part in parts)])
         return rows.agent_detail(row, anchor, self._deployment.chain_id, balances, tokens)
+
+    def agent_files(self, *, limit: int) -> list[tuple[int, str]]:
+        return self._store.agent_files(limit)
+
+    def scored_seats(self, agent_id: int) -> list[ScoredFacts]:
+        found = self._store.scored_seats(agent_id, RECENT_STEPS)
+        anchor = self._anchor(row["block_number"] for row in found)
+        return [rows.scored_seat(row, anchor) for row in found]
 
     def agents_of(self, address: str) -> list[int]:
         return self._store.agents_of(address)

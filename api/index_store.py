@@ -1,4 +1,5 @@
-"""The indexer's `Store` with the few queries more that pages of objects need: block references, words, owners.
+"""The indexer's `Store` with the few queries more that pages of objects need: block references, words, owners,
+scores.
 
 Knows tables, not documents.
 """
@@ -14,7 +15,18 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select, union
 
 from indexer.paging import Page, check_limit, decode_cursor, page_of
-from indexer.schema import agent_accounts, agents, balances, bids, blocks, burnt, capabilities, seats, tasks
+from indexer.schema import (
+    agent_accounts,
+    agents,
+    balances,
+    bids,
+    blocks,
+    burnt,
+    capabilities,
+    capability_history,
+    seats,
+    tasks,
+)
 from indexer.store import Store
 from symphony_chain.types import NATIVE
 
@@ -84,6 +96,34 @@ class IndexStore(Store):
         """Token of each task."""
         query = select(tasks.c.task_id, tasks.c.token).where(tasks.c.task_id.in_(set(task_ids)))
         return self._read(lambda c: {row.task_id: row.token for row in c.execute(query)})
+
+    def agent_files(self, limit: int) -> list[tuple[int, str]]:
+        """Agents with the digest of their registration file, by id; at most so many."""
+        named = agents.c.file_digest.is_not(None)
+        query = select(agents.c.agent_id, agents.c.file_digest).where(named).order_by(agents.c.agent_id).limit(limit)
+        return self._read(lambda c: [(row.agent_id, row.file_digest) for row in c.execute(query)])
+
+    def scored_seats(self, agent_id: int, limit: int) -> list[dict[str, Any]]:
+        """An agent's seats that moved its earned word, oldest first, at most the newest so many: `task_id`, `seat`, `score_bps`,
+        `block_number`, whether the task's evaluator scored it (`evaluated`), and the `confidence_bps` of the agent's last bid on
+        the task (None: it published none)."""
+        history = capability_history
+        mine = and_(history.c.agent_id == agent_id, history.c.task_id.is_not(None))
+        place = (history.c.block_number, history.c.log_index, history.c.seq)
+        columns = (*place, history.c.task_id, history.c.score_bps, tasks.c.evaluated)
+        scored = select(*columns).join(tasks, tasks.c.task_id == history.c.task_id).where(mine)
+        scored = scored.order_by(*(column.desc() for column in place)).limit(limit)
+        claimed = select(bids.c.task_id, bids.c.confidence_bps).where(bids.c.agent_id == agent_id)
+        claimed = claimed.order_by(bids.c.block_number, bids.c.log_index)
+
+        def read(connection: Connection) -> list[dict[str, Any]]:
+            found = [dict(row) for row in connection.execute(scored).mappings()][::-1]
+            ids = {row["task_id"] for row in found}
+            of_these = claimed.where(bids.c.task_id.in_(ids))
+            confidence = {row.task_id: row.confidence_bps for row in connection.execute(of_these)}  # the last one stays
+            return [row | {"seat": row["seq"], "confidence_bps": confidence.get(row["task_id"])} for row in found]
+
+        return self._read(read)
 
     def agents_with_accounts(self, address: str) -> list[dict[str, Any]]:
         """Agents that an address owns or operates, by id, each with its `accounts`; at most MAX_OWNED."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from api.schema.account import AccountAgent, Amount
 from api.schema.agent import AgentDetail, AgentSummary
-from api.schema.base import BlockRef, Page, Status, Totals
+from api.schema.base import BlockRef, Finality, Page, Status, Totals
 from api.schema.chain import BlockDetail, BlockSummary, Event, TransactionDetail
 from api.schema.ledger import (
     Delta,
@@ -86,6 +86,19 @@ class SkippedBid:
 
 
 @dataclass(frozen=True)
+class ScoredFacts:
+    """A closed seat that moved its agent's reputation; `confidence_bps` is of the agent's last published bid on the task."""
+
+    task_id: str
+    seat: int
+    score_bps: int
+    evaluated: bool
+    confidence_bps: int | None
+    block: BlockRef
+    finality: Finality
+
+
+@dataclass(frozen=True)
 class TaskFacts:
     """All that the index knows of one task; the vote, the funnel and the money follow from it.
 
@@ -135,6 +148,12 @@ class Reader(Protocol):
 
     def agents_of(self, address: str) -> list[int]:
         """Agents whose wallet or owner is this address, by id."""
+
+    def agent_files(self, *, limit: int) -> list[tuple[int, str]]:
+        """Agents with the digest of their registration file, by id."""
+
+    def scored_seats(self, agent_id: int) -> list[ScoredFacts]:
+        """An agent's newest scored seats, oldest first."""
 
     def account(self, address: str) -> tuple[list[Amount], list[tuple[AccountAgent, str | None]]]:
         """Balances of an address, and its agents, each with the digest of its registration file."""

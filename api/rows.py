@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from api.event_ids import event_id
 from api.index_store import BlockRow
-from api.reader import AgentWord, Closing, SkippedBid, TaskFacts
+from api.reader import AgentWord, Closing, ScoredFacts, SkippedBid, TaskFacts
 from api.schema.account import AccountAgent, AgentAccount, Amount
 from api.schema.agent import AgentDetail, AgentSeat, AgentSummary, Capabilities, CapabilityStep, Skill
 from api.schema.base import BlockRef, Finality
@@ -273,6 +273,12 @@ def _agent_seat(row: Row, anchor: Anchor, token: str) -> AgentSeat:
     phase = "revealed" if row["answer_digest"] else "committed" if row["commitment"] else "awarded"
     fields = {name: row[name] for name in ("task_id", "seat", "weight", "score_bps", "won", "pay_wei")}
     return AgentSeat.model_validate({**anchor.of(row["block_number"]), **fields, "token": token, "phase": phase})
+
+
+def scored_seat(row: Row, anchor: Anchor) -> ScoredFacts:
+    """A closed seat that moved reputation."""
+    fields = {name: row[name] for name in ("task_id", "seat", "score_bps", "confidence_bps")}
+    return ScoredFacts(**fields, **anchor.of(row["block_number"]), evaluated=bool(row["evaluated"]))
 
 
 def block_summary(row: Row, anchor: Anchor) -> BlockSummary:

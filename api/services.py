@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 
+from api.cards import Cards
 from api.limits import RateLimiter
 from api.metrics import Metrics
 from api.onchain import OnChain
@@ -36,6 +37,7 @@ class Services:
     rpc: Rpc
     store: ContentStore
     texts: Texts
+    cards: Cards
     tokens: Tokens
     onchain: OnChain
     hub: Hub

@@ -1,4 +1,4 @@
-"""Foreign texts by digest: beacon headers, task bodies, registration files, traces and answers from the content store.
+"""Foreign texts by digest: beacon headers, task bodies, registration files, model cards, traces, answers from the content store.
 
 What is here has been verified against its digest and nothing more: it is text of strangers. Never fetches.
 """
@@ -15,10 +15,12 @@ from symphony_chain.content.errors import ContentError
 from symphony_chain.content.store import ContentStore
 from symphony_chain.errors import InvalidInput
 from symphony_chain.spec.body import TaskBody
+from symphony_chain.spec.card import ModelCard
 from symphony_chain.spec.header import BeaconHeader
 from symphony_chain.spec.limits import (
     MAX_ANSWER_BYTES,
     MAX_BODY_BYTES,
+    MAX_CARD_BYTES,
     MAX_HEADER_BYTES,
     MAX_REGISTRATION_BYTES,
     MAX_TRACE_BYTES,
@@ -49,6 +51,10 @@ class Texts:
     def registration(self, digest: bytes) -> dict[str, Any] | None:
         """An agent's registration file."""
         return self._get(digest, Registration.parse, MAX_REGISTRATION_BYTES)
+
+    def card(self, digest: bytes) -> dict[str, Any] | None:
+        """A model card."""
+        return self._get(digest, ModelCard.parse, MAX_CARD_BYTES)
 
     def trace(self, digest: bytes) -> dict[str, Any] | None:
         """A seat's trace: its chains of thought."""

@@ -1,7 +1,8 @@
 """Uploads of documents to the API's content store: which kinds, how large, and from whom. Knows no IPFS.
 
 On a devnet everything on this machine may bring documents. From anybody else the store takes what the chain names already: an
-agent's registration file, the trace of an opened seat, a task's header. Those cost gas to name, so nobody can flood it.
+agent's registration file, the cards that this names once it is at hand, the trace of an opened seat, a task's header. Those
+cost gas to name, so nobody can flood it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from api.cards import digests_in
 from api.errors import Forbidden
 from api.reader import Reader
 from api.schema.write import Uploaded
+from api.texts import Texts
 from symphony_chain.canonical import sha256
 from symphony_chain.content.errors import TooLarge
 from symphony_chain.content.store import ContentStore
@@ -21,10 +24,12 @@ from symphony_chain.deploy import Deployment
 from symphony_chain.devnet.accounts import DEVNET_CHAIN_ID
 from symphony_chain.errors import InvalidInput
 from symphony_chain.spec.body import TaskBody
+from symphony_chain.spec.card import ModelCard
 from symphony_chain.spec.header import BeaconHeader
 from symphony_chain.spec.limits import (
     MAX_ANSWER_BYTES,
     MAX_BODY_BYTES,
+    MAX_CARD_BYTES,
     MAX_HEADER_BYTES,
     MAX_REGISTRATION_BYTES,
     MAX_TRACE_BYTES,
@@ -48,6 +53,7 @@ KINDS: dict[str, tuple[int, Callable[[bytes], object]]] = {
     "header": (MAX_HEADER_BYTES, BeaconHeader.parse),
     "body": (MAX_BODY_BYTES, TaskBody.parse),
     "registration": (MAX_REGISTRATION_BYTES, Registration.parse),
+    "card": (MAX_CARD_BYTES, ModelCard.parse),
     "trace": (MAX_TRACE_BYTES, Trace.parse),
     "answer": (MAX_ANSWER_BYTES, _text),
 }
@@ -68,9 +74,9 @@ def may_upload(request: Request, deployment: Deployment) -> bool:
     return deployment.chain_id == DEVNET_CHAIN_ID and host in LOOPBACK
 
 
-def require_named(reader: Reader, kind: str, place: Place, data: bytes) -> None:
-    """Raises Forbidden unless the chain names this document of this kind at this place."""
-    if sha256(data) not in _named(reader, kind, place):
+def require_named(reader: Reader, texts: Texts, kind: str, place: Place, data: bytes) -> None:
+    """Raises Forbidden unless the chain names this document of this kind at this place; a card, its agent's file at hand."""
+    if sha256(data) not in _named(reader, texts, kind, place):
         raise Forbidden(
             f"the chain names no such {kind[:40]} there, and other uploads are open only on devnets and from this machine",
             hint="serve it from your own gateway and name that in the header's bid_endpoint; of what the chain names, say where: "
@@ -79,11 +85,14 @@ def require_named(reader: Reader, kind: str, place: Place, data: bytes) -> None:
         )
 
 
-def _named(reader: Reader, kind: str, place: Place) -> set[bytes]:
+def _named(reader: Reader, texts: Texts, kind: str, place: Place) -> set[bytes]:
     found: list[str | None] = []
     if kind == "registration" and place.agent is not None:
         agent = reader.agent(place.agent)
         found = [agent.file_digest] if agent else []
+    if kind == "card" and place.agent is not None:
+        agent = reader.agent(place.agent)
+        return set(digests_in(texts.registration(bytes.fromhex(agent.file_digest[2:])) if agent and agent.file_digest else None))
     facts = reader.task(place.task.lower()) if place.task is not None else None
     if kind == "header" and facts is not None:
         found = [facts.record.header]

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from api.assemble import trace_of
-from api.explorer import ledger_pages
+from api.explorer import ledger_pages, model_pages
 from api.explorer.render import FOLDER, ROWS, query, render
 from api.explorer.search import find
 from api.explorer.thoughts import reasoning_of
@@ -24,6 +24,7 @@ from api.routes.lookup import (
     BlockPath,
     HashPath,
     account_detail,
+    accuracy,
     agent_detail,
     block_detail,
     named_agents,
@@ -53,6 +54,7 @@ def install_explorer(app: FastAPI) -> None:
     """Adds pages, static files and the HTML form of errors to an app."""
     app.include_router(router)
     app.include_router(ledger_pages.router)
+    app.include_router(model_pages.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     set_error_page(app, _error_page)
 
@@ -147,13 +149,14 @@ def agents(request: Request, cursor: Cursor = None) -> Response:
 
 @router.get("/agents/{name}")
 def agent(request: Request, name: AgentPath) -> Response:
-    """One agent: capabilities, earned curve, seats, balances, what is said of it and what it published."""
+    """One agent: capabilities, earned curve, accuracy, model cards, seats, balances, what is said of it and what it published."""
     parts = services(request)
     found = agent_detail(parts, name)
     said = parts.reader.feedback(agent_id=found.id, cursor=None, limit=AGENT_ROWS)
     deltas = parts.reader.deltas(agent_id=found.id, cursor=None, limit=AGENT_ROWS)
     url = f"/v1/agents/{found.id}"
-    return render(request, "agent.html", json_url=url, agent=found, feedback=said, deltas=deltas)
+    scores = accuracy(parts, found)
+    return render(request, "agent.html", json_url=url, agent=found, accuracy=scores, feedback=said, deltas=deltas)
 
 
 @router.get("/blocks")

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from api.explorer import charts
 from api.explorer.filters import install_filters
 from api.explorer.story import story_of
+from api.explorer.suites import suites_of
 from api.rows import tags_of
 from api.schema.base import Status
 from api.services import Services, services
@@ -42,7 +43,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "charts": charts, "event_words": EVENT_WORDS, "state_words": STATE_WORDS, "states": STATES, "tags_of": tags_of,
         "event_names": " ".join((*EVENT_WORDS, "Unknown")), "story_of": story_of, "NATIVE": NATIVE,
-        "ledger_pages": LEDGER_PAGES, "release_kinds": RELEASE_KINDS,
+        "ledger_pages": LEDGER_PAGES, "release_kinds": RELEASE_KINDS, "suites_of": suites_of,
     }  # fmt: skip
     return environment
 

@@ -45,6 +45,8 @@ def _of_hash(parts: Services, text: str) -> str:
         return f"/blocks/{number}"
     if parts.reader.transaction(text) is not None:
         return f"/tx/{text}"
+    if parts.texts.card(bytes.fromhex(text[2:])) is not None:
+        return f"/models/{text}"
     raise _nothing()
 
 

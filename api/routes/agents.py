@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, checked_limit, with_links
 from api.respond import answer, block_header
-from api.routes.lookup import AgentPath, agent_detail, named_agents
+from api.routes.lookup import AgentPath, accuracy, agent_detail, named_agents
+from api.schema.accuracy import Accuracy
 from api.schema.agent import AgentDetail, AgentSummary
 from api.schema.base import Hex, Model, Page
 from api.services import services
@@ -47,6 +48,13 @@ def list_agents(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_
 def get_agent(request: Request, name: AgentPath) -> Response:
     """One agent by id or DID, whole."""
     return answer(request, agent_detail(services(request), name))
+
+
+@router.get("/agents/{name}/accuracy", response_model=Accuracy)
+def get_accuracy(request: Request, name: AgentPath) -> Response:
+    """Its scored seats, oldest first, with the running mean of their scores, and what its bids claimed against them."""
+    parts = services(request)
+    return answer(request, accuracy(parts, agent_detail(parts, name)))
 
 
 @router.get("/agents/{name}/did.json", response_model=dict[str, Any])

@@ -7,12 +7,16 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
+from api.accuracy import accuracy_of
 from api.assemble import detail_of
+from api.cards import cards_of
 from api.errors import AmbiguousAgent
 from api.reader import TaskFacts
 from api.schema.account import AccountDetail
+from api.schema.accuracy import Accuracy
 from api.schema.agent import AgentDetail, AgentSummary
 from api.schema.base import Page
+from api.schema.card import CardDetail
 from api.schema.chain import BlockDetail, TransactionDetail
 from api.schema.ledger import Pool, TokenSolvency
 from api.schema.task import TaskDetail, TaskRecord
@@ -113,10 +117,21 @@ def agent_detail(parts: Services, name: str) -> AgentDetail:
         update={
             "did": did_ethr(parts.deployment.chain_id, agent.owner),
             "registration": document,
+            "models": cards_of(parts.texts, document),
             "name": document["name"] if document else None,
             "file_cid": str(Cid.from_digest(bytes.fromhex(agent.file_digest[2:]))) if agent.file_digest else None,
         }
     )
+
+
+def accuracy(parts: Services, agent: AgentDetail) -> Accuracy:
+    """An agent's scored seats, and what its bids claimed against them."""
+    return accuracy_of(agent, parts.reader.scored_seats(agent.id))
+
+
+def card_detail(parts: Services, digest: str) -> CardDetail:
+    """A model card that is at hand."""
+    return parts.cards.detail(bytes.fromhex(checked_hash(digest, "digest")[2:]))
 
 
 def named_agents(parts: Services, page: Page[AgentSummary]) -> Page[AgentSummary]:

@@ -83,16 +83,17 @@ def post_order(request: Request, order: OrderRequest) -> Response:
 async def put_content(
     request: Request,
     kind: Annotated[str, Query(description=", ".join(KINDS))],
-    agent: Annotated[int | None, Query(ge=0, le=MAX_AGENT_ID, description="whose registration file it is")] = None,
+    agent: Annotated[int | None, Query(ge=0, le=MAX_AGENT_ID, description="whose registration file or model card it is")] = None,
     task: Annotated[str | None, Query(pattern=r"^0x[0-9a-fA-F]{64}$", description="whose header or trace it is")] = None,
     seat: Annotated[int | None, Query(ge=0, le=15, description="of the task, whose trace it is")] = None,
 ) -> Response:
     """Keeps a document of one of our formats for others to fetch. On a devnet, whatever comes from this machine; else only what
-    the chain names: the registration file of `agent`, the header of `task`, the trace of its opened `seat`.
+    the chain names: the registration file of `agent`, a card that this file names once it is at hand, the header of `task`, the
+    trace of its opened `seat`.
     """
     parts = services(request)
     trusted, data = may_upload(request, parts.deployment), await request.body()
     if not trusted:
-        await run_in_threadpool(require_named, parts.reader, kind, Place(agent, task, seat), data)
+        await run_in_threadpool(require_named, parts.reader, parts.texts, kind, Place(agent, task, seat), data)
     uploaded = await run_in_threadpool(keep_upload, parts.store, kind, data, pinned=trusted)
     return await run_in_threadpool(answer, request, uploaded, 201)

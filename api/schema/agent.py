@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.schema.account import AgentAccount, Amount
 from api.schema.base import Address, Anchored, BlockRef, Finality, Hex, Model, Wei
+from api.schema.card import AgentCard
 
 
 class Skill(Model):
@@ -76,6 +77,9 @@ class AgentDetail(AgentSummary):
     agent_uri: str
     file_cid: str | None
     registration: dict[str, Any] | None = Field(description="the registration file, if at hand; foreign text")
+    models: tuple[AgentCard, ...] = Field(
+        default=(), description="those at hand of the first 8 model cards that its registration file names: claims, unchecked"
+    )
     owner_balances: tuple[Amount, ...]
     history: tuple[CapabilityStep, ...]
     recent_seats: tuple[AgentSeat, ...]

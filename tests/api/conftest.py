@@ -12,7 +12,9 @@ from api import create_app
 from tests.api.browser import CHROMIUM
 from tests.api.server import served
 from tests.api.world import World, build
-from tests.indexer.conftest import devnet_world
+from tests.indexer.conftest import cluster, databases, devnet_world
+
+__all__ = ["cluster", "databases"]  # fixtures of the index: tests that ask for `databases` run on every kind
 
 
 @pytest.fixture(scope="session")

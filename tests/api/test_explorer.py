@@ -10,7 +10,7 @@ import pytest
 from symphony_chain import releases
 from tests.api.browser import NEEDS_CHROMIUM, Tab
 from tests.api.server import served
-from tests.api.world import World
+from tests.api.world import SNARE, TINY, WORN, World
 
 pytestmark = NEEDS_CHROMIUM
 LEDGER = (
@@ -30,8 +30,9 @@ def tab(browser: Any, told_url: str) -> Iterator[Tab]:
 def paths(told: World) -> list[str]:
     tasks = [f"/tasks/0x{posted.task_id.hex()}" for posted in told.tasks.values()]
     fixed = ["/", "/tasks", "/tasks?state=settled", "/agents", "/agents/1", "/agents/4", "/blocks", "/blocks/20"]
+    cards = ["/models", *(f"/models/0x{card.digest.hex()}" for card in (TINY, WORN, SNARE))]
     wallets = ["/post", "/rewards", f"/rewards?address={told.scenario.requester.address}"]
-    return [*fixed, *wallets, *LEDGER, "/problems/input.invalid", *tasks]
+    return [*fixed, *cards, *wallets, *LEDGER, "/problems/input.invalid", *tasks]
 
 
 def test_every_page_renders_clean(tab: Tab, told: World) -> None:
@@ -47,8 +48,10 @@ def test_every_page_renders_clean(tab: Tab, told: World) -> None:
 def test_no_page_is_wider_than_the_window(browser: Any, told: World, told_url: str, width: int) -> None:
     tab = Tab(browser, told_url, viewport={"width": width, "height": 800}, color_scheme="dark")
     widest = [f"/tasks/0x{told.tasks[name].task_id.hex()}" for name in ("no_show", "hostile")]
+    snare = f"/models/0x{SNARE.digest.hex()}"
     money = f"/rewards?address={told.scenario.agents[0].owner.address}"
-    for path in ("/", "/tasks", "/agents", "/agents/1", "/blocks", "/post", "/rewards", money, *LEDGER, *widest):
+    agents = ("/agents", "/agents/1", "/agents/4", "/models", snare, f"/models/0x{TINY.digest.hex()}")
+    for path in ("/", "/tasks", *agents, "/blocks", "/post", "/rewards", money, *LEDGER, *widest):
         tab.go(path)
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= width, path
     tab.context.close()
@@ -57,7 +60,7 @@ def test_no_page_is_wider_than_the_window(browser: Any, told: World, told_url: s
 def test_links_lead_somewhere(tab: Tab, told: World) -> None:
     seen: set[str] = set()
     settled = f"/tasks/0x{told.tasks['settled'].task_id.hex()}"
-    for path in ("/", settled, "/agents/1", "/agents/2", *LEDGER):
+    for path in ("/", settled, "/agents/1", "/agents/2", "/models", f"/models/0x{TINY.digest.hex()}", *LEDGER):
         tab.go(path)
         seen |= set(tab.page.eval_on_selector_all("a[href^='/']", "nodes => nodes.map(n => n.getAttribute('href'))"))
     assert len(seen) > 20
@@ -82,12 +85,17 @@ def test_task_page_tells_the_story(tab: Tab, told: World) -> None:
 
 def test_hostile_text_is_inert(tab: Tab, told: World) -> None:
     hostile = f"0x{told.tasks['hostile'].task_id.hex()}"
-    for path in (f"/tasks/{hostile}", "/", "/tasks", "/agents", "/agents/4", "/agents/2", "/releases", "/feedback"):
+    snare = f"/models/0x{SNARE.digest.hex()}"
+    pages = (f"/tasks/{hostile}", "/", "/tasks", "/agents", "/agents/4", "/agents/2", "/models", snare, "/releases", "/feedback")
+    for path in pages:
         tab.go(path)
         assert "owned" not in tab.page.title() or "<script>" in tab.page.title()
         assert tab.page.locator("main script, main img, main b:text('bold')").count() == 0
         shown = tab.page.inner_text("main")
         assert not any(char in shown for char in "\u202e\u2066\x07\x1b")
+    tab.go(snare)
+    said = tab.page.inner_text("main")
+    assert "<img src=x onerror=alert(1)>" in said and "⟨U+202E⟩<b>free</b>" in said and "javascript:alert(1) <script>" in said
     tab.go("/feedback")
     tab.page.click("#rows summary >> nth=0")
     said = tab.page.inner_text("#rows")

@@ -15,6 +15,7 @@ from symphony_chain.content.store import ContentStore
 from symphony_chain.did import did_ethr
 from symphony_chain.skills import pack_word
 from symphony_chain.spec.body import TaskBody
+from symphony_chain.spec.card import CardAccuracy, CardPoint, CardTraining, CardWeights, ModelCard
 from symphony_chain.spec.header import BeaconHeader
 from symphony_chain.spec.registration import DID_SERVICE, NodeInfo, Registration, Service
 from symphony_chain.spec.trace import Sampling, Trace, TraceSample
@@ -23,6 +24,60 @@ from tests.indexer.scenario import ETHER, Agent, Posted, Scenario
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 HOSTILE = f"{SCRIPT}{{{{7*7}}}} \u202egnp.exe\u2066 \x07\x1b[31m ' \" & <b>bold</b>"
 NAMES = ("Ada", "Blaise", "Carl", "Dora " + SCRIPT)
+FAMILIES = (
+    "boolean_expressions", "date_understanding", "dyck_languages", "navigate", "object_counting", "temporal_sequences",
+    "web_of_lies", "word_sorting",
+)  # fmt: skip
+#: A model measured in two suites, and an adapter on it.
+TINY = ModelCard(
+    name="symphony-tiny",
+    kind="model",
+    weights=(CardWeights("safetensors", bytes([1]) * 32, 2_679_864), CardWeights("gguf", bytes([11]) * 32, 2_708_192)),
+    licence="Apache-2.0",
+    description="A small transformer that writes worked answers.",
+    limits="It knows the task families that it was trained on, in English, and nothing of the world.",
+    parameters=669_184,
+    context_tokens=1024,
+    training=CardTraining(seed=7, tokens=31_000_000, steps=8_700, seconds=4_200, examples=190_000),
+    curve=tuple(CardPoint(1_000_000 * i * i, 9_000 * i // (i + 2)) for i in range(6)),
+    accuracy=(
+        *(CardAccuracy("families", f, 200, 6_000 + 400 * i, 5_500 + 400 * i, {3: 5_900 + 400 * i, 9: 6_100 + 400 * i})
+          for i, f in enumerate(FAMILIES)),
+        CardAccuracy("bbh", "navigate", 250, 7_480, 7_000, {9: 7_600}),
+        CardAccuracy("bbh", "word_sorting", 250, 5_000, 4_000),
+    ),
+    skills=FAMILIES,
+)  # fmt: skip
+WORN = ModelCard(
+    name="symphony-tiny-time",
+    kind="adapter",
+    base=TINY.weights[0].sha256,
+    weights=(CardWeights("safetensors", bytes([2]) * 32, 91_000),),
+    licence="Apache-2.0",
+    description="",
+    limits="",
+    parameters=22_000,
+    context_tokens=1024,
+    training=CardTraining(seed=8, tokens=2_000_000, steps=600, seconds=540, examples=12_000),
+)
+#: Every text of it is hostile.
+SNARE = ModelCard(
+    name=HOSTILE[:120],
+    kind="model",
+    weights=(CardWeights("gguf", bytes([66]) * 32, 2**53 - 1),),
+    licence="\u202e<b>free</b>",
+    description=f"Line one.\n{HOSTILE}",
+    limits=f"javascript:alert(1) {HOSTILE}",
+    parameters=2**53 - 1,
+    context_tokens=2**53 - 1,
+    training=CardTraining(2**53 - 1, 2**53 - 1, 2**53 - 1, 2**53 - 1, 2**53 - 1),
+    curve=(CardPoint(0, 10_000), CardPoint(2**53 - 1, 0)),
+    accuracy=(CardAccuracy("<i>bbh", "\u2066<b>bold</b>", 2**53 - 1, 10_000, 0, {64: 10_000}),),
+    skills=("<img src=x onerror=alert(1)>", "\u202eknil"),
+)
+#: By agent. The third names what is nowhere at hand.
+CARDS: tuple[tuple[ModelCard, ...], ...] = ((TINY, WORN), (TINY,), (), (SNARE,))
+NOWHERE = bytes([99]) * 32
 
 
 @dataclass
@@ -55,23 +110,30 @@ def build(scenario: Scenario, folder: Path, *, played: bool = True) -> World:
     )
     with ContentStore(content, max_bytes=1 << 26) as store:
         scenario.register_four()
-        for agent, name in zip(scenario.agents, NAMES, strict=True):
-            name_agent(scenario, store, agent, name)
+        for agent, name, cards in zip(scenario.agents, NAMES, CARDS, strict=True):
+            name_agent(scenario, store, agent, name, cards)
         tasks = play(scenario, store) if played else {}
     world = World(scenario, settings, tasks)
     world.index()
     return world
 
 
-def name_agent(scenario: Scenario, store: ContentStore, agent: Agent, name: str) -> None:
-    """Publishes an agent's registration file."""
+def name_agent(
+    scenario: Scenario, store: ContentStore, agent: Agent, name: str, cards: tuple[ModelCard, ...] = ()
+) -> None:
+    """Publishes an agent's registration file, and keeps the cards that it names."""
+    kept = tuple(store.add(card.to_json(), "card").cid.digest for card in cards)
     did = did_ethr(scenario.deployment.chain_id, agent.owner.address)
     registration = Registration(
         name=name,
         description="Thinks in small steps.",
         services=(Service(DID_SERVICE, did),),
         node=NodeInfo(
-            "cpu x 2", 4 << 30, (bytes([agent.agent_id]) * 32,), gateway_url=f"http://127.0.0.1:{8100 + agent.agent_id}"
+            "cpu x 2",
+            4 << 30,
+            (bytes([agent.agent_id]) * 32,),
+            gateway_url=f"http://127.0.0.1:{8100 + agent.agent_id}",
+            model_cards=kept or (NOWHERE,),
         ),
     )
     added = store.add(registration.to_json(), "registration")
