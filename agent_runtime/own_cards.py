@@ -12,14 +12,13 @@ from pathlib import Path
 from agent_runtime.config import WorkerConfig
 from agent_runtime.engines.config import NAMES, EngineConfig, is_path
 from agent_runtime.engines.protocol import EngineInfo
-from agent_runtime.engines.weights import shipped_folder
+from agent_runtime.engines.weights import CARD, shipped_folder
 from agent_runtime.service import log_event
 from symphony_chain.canonical import canonical_json, parse_json
 from symphony_chain.content import ContentStore
 from symphony_chain.errors import InvalidInput
 from symphony_chain.spec import MAX_CARD_BYTES, ModelCard
 
-CARD = "card.json"
 #: A file may be indented for people; the card itself is its canonical form.
 MAX_FILE_BYTES = 4 * MAX_CARD_BYTES
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi import abi as eth_abi
 from eth_utils.address import to_checksum_address
 
 from api.orders import bid_of, task_from_json
@@ -26,6 +25,7 @@ from api.schema.write import (
 from symphony_chain.abi import contract_error
 from symphony_chain.content.store import ContentStore
 from symphony_chain.deploy import Deployment
+from symphony_chain.erc20 import encode_approve
 from symphony_chain.errors import Conflict, InvalidInput, RpcRevert
 from symphony_chain.market import (
     MarketClient,
@@ -46,7 +46,6 @@ from symphony_chain.types import NATIVE, Task
 PIN_OWNER = "draft"
 #: How long a signed claim or withdrawal counts.
 PAYMENT_S = 3600
-_APPROVE = bytes.fromhex("095ea7b3")
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ class Drafts:
         )
         if token == NATIVE:
             return (deposit,)
-        approve = _APPROVE + eth_abi.encode(["address", "uint256"], [self.deployment.market, missing_wei])
+        approve = encode_approve(self.deployment.market, missing_wei)
         return (self._transaction(account, token, approve, 0), deposit)
 
     # --- money that leaves ---

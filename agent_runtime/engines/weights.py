@@ -23,7 +23,7 @@ from typing import Any
 
 from agent_runtime.errors import EngineFailed, ModelCorrupt, ModelMissing
 
-MANIFEST = "manifest.json"
+MANIFEST, CARD = "manifest.json", "card.json"
 SAFETENSORS, GGUF = "model.safetensors", "model-f16.gguf"
 SAFETENSORS_INDEX = "model.safetensors.index.json"
 _REINSTALL = "reinstall symphony, or run `python scripts/train_model.py export` with a finished training run"

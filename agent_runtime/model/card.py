@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from agent_runtime.engines.weights import read_verified, shipped_folder
+from agent_runtime.engines.weights import CARD, read_verified, shipped_folder
 from symphony_chain.skills import DEFAULT_TAGS
 from symphony_chain.spec import ModelCard
 
-CARD = "card.json"
 SUITE = "families"
 #: Chains of thought that vote in a seat of a local market.
 CHAINS = 3

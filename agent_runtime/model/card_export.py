@@ -10,9 +10,8 @@ from typing import Any
 
 from safetensors import safe_open
 
-from agent_runtime.engines.weights import GGUF, SAFETENSORS, read_manifest
+from agent_runtime.engines.weights import CARD, GGUF, SAFETENSORS, read_manifest
 from agent_runtime.model.architecture import ModelShape
-from agent_runtime.model.card import CARD
 from agent_runtime.model.export import write_manifest
 from agent_runtime.model.families import DRILLS
 from symphony_chain.errors import NotFound
