@@ -14,7 +14,7 @@ from typing import Any
 
 from agent_runtime.engines.child import Child
 from agent_runtime.engines.protocol import EngineInfo, Sample, check_request
-from agent_runtime.engines.weights import SealedCopy, check_pin, pinned_gguf_hashes
+from agent_runtime.engines.weights import SealedCopy, check_pin, pinned_adapter, pinned_gguf_hashes
 from agent_runtime.errors import EngineFailed, ModelCorrupt
 
 MODULE = "agent_runtime.engines.llama_child"
@@ -50,7 +50,7 @@ class LlamaCppEngine:
         self._silence_s = silence_s
         self._starting = threading.Lock()
         self._child: Child | None = None
-        self._adapter: Path | None = None
+        self._adapter: SealedCopy | None = None
         self._copy = SealedCopy(gguf)
         self._open = {
             "path": self._copy.path,
@@ -74,16 +74,32 @@ class LlamaCppEngine:
         return int(child.ask(child.count, "counting tokens", op="count", text=prompt))
 
     def load_adapter(self, path: Path | None) -> None:
-        """Swap to a LoRA adapter in GGUF form (None: to the base model). The caller vouches for the file."""
-        child = self._running()
-        _use_adapter(child, path)
-        self._adapter = path
+        """Swap to a LoRA adapter in GGUF form (None: to the base model).
+
+        Raises:
+            ModelMissing, ModelCorrupt: no such file, one that the manifest beside it does not pin, or none of this model's; the
+            adapter that was on stays on.
+        """
+        copy = None if path is None else pinned_adapter(path)
+        try:
+            _use_adapter(self._running(), copy)
+        except BaseException as error:
+            if copy is not None:
+                copy.close()
+            if isinstance(error, ModelCorrupt):
+                raise ModelCorrupt(f"{path}: {error.message}", hint=error.hint, path=str(path)) from error
+            raise
+        before, self._adapter = self._adapter, copy
+        if before is not None:
+            before.close()
 
     def close(self) -> None:
         """End the child and free the memory; harmless when called twice."""
         if self._child is not None:
             self._child.close()
-        self._copy.close()
+        for copy in (self._copy, self._adapter):
+            if copy is not None:
+                copy.close()
 
     def generate(
         self,
@@ -149,13 +165,9 @@ def _check_pin(gguf: Path, digest: str, sha256: str | None) -> None:
         )
 
 
-def _use_adapter(child: Child, path: Path | None) -> None:
-    child.ask(
-        child.work,
-        "swapping the adapter",
-        op="load_adapter",
-        path=None if path is None else str(path.absolute()),
-    )
+def _use_adapter(child: Child, copy: SealedCopy | None) -> None:
+    path = None if copy is None else copy.path_for_others
+    child.ask(child.work, "swapping the adapter", op="load_adapter", path=path)
 
 
 def _samples(rows: Any, prompts: int, n: int) -> list[list[Sample]]:

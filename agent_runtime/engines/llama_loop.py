@@ -128,11 +128,8 @@ class LlamaLoop:
                 )
             adapter = self._lib.llama_adapter_lora_init(self._model, str(path).encode())
             if not adapter:
-                raise ModelCorrupt(
-                    f"llama.cpp cannot read the adapter {path}",
-                    hint="export the adapter again",
-                    path=str(path),
-                )
+                hint = "export the adapter again"
+                raise ModelCorrupt("llama.cpp cannot read it as an adapter", hint=hint, path=str(path))
         adapters = (self._lib.llama_adapter_lora_p_ctypes * 1)(adapter) if adapter else None
         scales = (ctypes.c_float * 1)(1.0) if adapter else None
         if self._lib.llama_set_adapters_lora(self._context, adapters, 1 if adapter else 0, scales) != 0:

@@ -139,6 +139,31 @@ def check_pin(place: Path, digest: str, pin: str | None) -> None:
         )
 
 
+def pinned_adapter(path: Path) -> SealedCopy:
+    """A copy of a GGUF adapter whose hash the ``manifest.json`` beside it names: native code reads it, so somebody must have
+    vouched for these very bytes.
+
+    Raises:
+        ModelMissing, ModelCorrupt: there is none, or nothing pins it, or it is another one.
+    """
+    copy = SealedCopy(path)
+    try:
+        manifest = read_manifest(path.parent)
+        if manifest is None or path.name not in manifest["files"]:
+            example = json.dumps({"files": {path.name: {"sha256": copy.sha256}}})
+            raise ModelCorrupt(
+                f"{path} is not pinned, and is not opened; it has sha-256 {copy.sha256}",
+                hint=f"if you trust it, write {example} to {path.parent / MANIFEST}",
+                path=str(path),
+                sha256=copy.sha256,
+            )
+        _check_manifest(path, copy.sha256)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
 def pinned_gguf_hashes() -> frozenset[str]:
     """sha-256 of every GGUF that this installation pins."""
     pins = set()
@@ -177,6 +202,11 @@ class SealedCopy:
     def path(self) -> str:
         """Where a process with the descriptor finds the content."""
         return f"/proc/self/fd/{self.descriptor}" if self._folder is None else str(self._file.name)
+
+    @property
+    def path_for_others(self) -> str:
+        """Where a process of the same user that has not inherited the descriptor finds the content."""
+        return f"/proc/{os.getpid()}/fd/{self.descriptor}" if self._folder is None else str(self._file.name)
 
     def close(self) -> None:
         """Gives the memory back, once no process maps it; may be called again."""

@@ -22,10 +22,10 @@ from agent_runtime.engines.child import Child
 from agent_runtime.engines.llama_engine import MODULE, LlamaCppEngine
 from agent_runtime.engines.weights import GGUF, SealedCopy, sha256_of
 from agent_runtime.errors import EngineCrashed, EngineFailed, ModelCorrupt, ModelMissing
-from agent_runtime.model.architecture import ModelShape
 from agent_runtime.model.export import write_adapter_gguf
 from symphony_chain.errors import SymphonyError
 from symphony_chain.rpc import wait_until
+from tests.engines.conftest import SHAPE, pin
 
 pytestmark = [pytest.mark.llama, pytest.mark.skipif(find_spec("llama_cpp") is None, reason="needs llama-cpp-python")]
 
@@ -161,10 +161,9 @@ def test_a_killed_child_is_replaced_and_goes_on_the_same(
     opened: Open, tmp_path: Path, save_adapter: Callable[[Path, int], Path]
 ) -> None:
     engine = opened()
-    shape = ModelShape(width=64, layers=2, heads=2, feed_forward=96, context_tokens=256)
-    write_adapter_gguf(save_adapter(tmp_path / "a", 1), shape, tmp_path / "a.gguf")
+    write_adapter_gguf(save_adapter(tmp_path / "a", 1), SHAPE, tmp_path / "a.gguf")
     base = engine.generate([PROMPT], **REQUEST)
-    engine.load_adapter(tmp_path / "a.gguf")
+    engine.load_adapter(pin(tmp_path / "a.gguf"))
     adapted = engine.generate([PROMPT], **REQUEST)
     first = pid_of(engine)
     os.kill(first, signal.SIGKILL)
@@ -209,10 +208,37 @@ def test_a_broken_adapter_costs_one_error(opened: Open, tmp_path: Path) -> None:
     base = engine.generate([PROMPT], **REQUEST)
     (tmp_path / "adapter.gguf").write_bytes(b"GGUF" + bytes(100))
     with pytest.raises((ModelCorrupt, EngineCrashed)):
-        engine.load_adapter(tmp_path / "adapter.gguf")
+        engine.load_adapter(pin(tmp_path / "adapter.gguf"))
     with pytest.raises(ModelMissing):
         engine.load_adapter(tmp_path / "absent.gguf")
     assert engine.generate([PROMPT], **REQUEST) == base
+
+
+def test_an_adapter_is_opened_only_where_its_bytes_are_vouched_for(
+    opened: Open, tmp_path: Path, save_adapter: Callable[[Path, int], Path]
+) -> None:
+    """Unpinned, or changed since: refused before native code reads it. Changed while it is on: the child that comes next has the
+    bytes that were pinned.
+    """
+    engine = opened()
+    path = tmp_path / "a.gguf"
+    write_adapter_gguf(save_adapter(tmp_path / "a", 1), SHAPE, path)
+    base = engine.generate([PROMPT], **REQUEST)
+    with pytest.raises(ModelCorrupt, match="not pinned") as caught:
+        engine.load_adapter(path)
+    assert sha256_of(path) in caught.value.hint and "manifest.json" in caught.value.hint
+    good = pin(path).read_bytes()
+    path.write_bytes(good[:-1] + b"x")
+    with pytest.raises(ModelCorrupt, match="its manifest pins"):
+        engine.load_adapter(path)
+    assert engine.generate([PROMPT], **REQUEST) == base, "what was refused changed nothing"
+    path.write_bytes(good)
+    engine.load_adapter(path)
+    adapted = engine.generate([PROMPT], **REQUEST)
+    path.write_bytes(b"GGUF" + bytes(1000))
+    os.kill(pid_of(engine), signal.SIGKILL)
+    wait_until(lambda: not engine._child.alive, 10, 0.01, what="the end of the child")  # type: ignore[union-attr]
+    assert engine.generate([PROMPT], **REQUEST) == adapted != base
 
 
 def test_what_was_hashed_is_what_is_loaded(opened: Open, tiny_folder: Path, tmp_path: Path) -> None:

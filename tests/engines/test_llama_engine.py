@@ -22,6 +22,7 @@ from agent_runtime.model.export import write_adapter_gguf
 from agent_runtime.model.families import FAMILIES
 from agent_runtime.model.prompting import format_prompt
 from symphony_chain.errors import InvalidInput
+from tests.engines.conftest import pin
 
 pytestmark = [pytest.mark.llama, pytest.mark.skipif(find_spec("llama_cpp") is None, reason="needs llama-cpp-python")]
 
@@ -125,7 +126,7 @@ def test_a_gguf_adapter_does_what_the_same_one_does_in_pytorch(
     reference = TorchEngine(tiny_folder, device="cpu")
     request = {"n": 1, "temperature": 0.0, "seed": 0, "max_tokens": 6}
     base = llama.generate(PROMPTS, **request)
-    llama.load_adapter(tmp_path / "a.gguf")
+    llama.load_adapter(pin(tmp_path / "a.gguf"))
     reference.load_adapter(folder)
     ours, theirs = llama.generate(PROMPTS, **request), reference.generate(PROMPTS, **request)
     reference.close()
