@@ -195,7 +195,7 @@ class Outbox:
 
 
 #: Kinds of write that are no worker's, and so no fault points of one.
-_FAULTLESS = frozenset({"resume", "post", "award", "cancel", "close", "withdraw", "evaluate"})
+_FAULTLESS = frozenset({"resume", "post", "award", "cancel", "close", "withdraw", "evaluate", "approve", "deposit"})
 
 
 def error_name(error: SymphonyError | None) -> str:

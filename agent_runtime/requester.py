@@ -17,6 +17,7 @@ from typing import Self
 from agent_runtime.awarding import Awarder, award_key
 from agent_runtime.chain_book import TaskView
 from agent_runtime.chain_view import ChainView
+from agent_runtime.depositing import Depositor
 from agent_runtime.outbox import Outbox, Write, error_name
 from agent_runtime.requester_bids import Funnel, funnel, sort_bids
 from agent_runtime.requester_outcome import Outcome, outcome_of
@@ -114,6 +115,7 @@ class Requester:
         self._whose = whose(deployment, sender.account.address)
         self._outbox = Outbox(lambda _: sender, deployment)
         self._market = MarketClient(rpc, deployment.market)
+        self._depositor = Depositor(self._outbox, rpc, self._market)
         self.view = ChainView(rpc, deployment, clock=clock, sleep=sleep)
         self._awarder = Awarder(self.view.book, self._outbox, deployment.market, router or ScreenRouter())
         self._unended = {row.task_id: row.task for row in self._journal.all(self._whose)}
@@ -142,12 +144,14 @@ class Requester:
         return self.post_all([(request, idempotency_key)])[0]
 
     def post_all(self, requests: Sequence[tuple[TaskRequest, str]]) -> list[PostedTask]:
-        """Stores headers and bodies, journals the tasks, escrows and posts them, all in flight together.
+        """Stores headers and bodies, journals the tasks, escrows and posts them, all in flight together. What a task in an ERC-20
+        lacks in the market is deposited first, one task after the other.
 
         The same key again gives the same task, also after a crash.
 
         Raises:
-            Conflict ``requester.key_reused``: the key stands for another request. Conflict ``tx.unfunded``.
+            Conflict ``requester.key_reused``: the key stands for another request. Conflict ``tx.unfunded``; and what
+            `Depositor.step` raises.
             ContractError: the market refuses the parameters. InvalidInput: a request is malformed; nothing of it is sent.
         """
         self._look()
@@ -155,11 +159,12 @@ class Requester:
         open_rows = dict(enumerate(rows))
         head = self._head()
         while open_rows:
+            depositing = next((row.task_id for row in open_rows.values() if row.task.token != NATIVE), None)
             for index, row in list(open_rows.items()):
                 request = requests[index][0]
                 if self.view.book.task(row.task_id) is not None:
                     del open_rows[index]
-                elif (write := self._submit_post(row, head)).status == "refused":
+                elif (write := self._submit_post(row, head, may_deposit=row.task_id == depositing)).status == "refused":
                     rows[index] = open_rows[index] = self._again(row, request, write)
                 elif write.status == "mined" and self._market.state(row.task_id) is not State.NONE:
                     del open_rows[index]
@@ -207,10 +212,16 @@ class Requester:
         salts = (task_salt(self.address, turn, noise) for turn in count())
         return next(salt for salt in salts if salt[-5:] not in taken)
 
-    def _submit_post(self, row: Journaled, head: Block) -> Write:
-        """Native coins come along; an ERC-20 must have been deposited."""
-        value_wei = row.task.escrow_wei if row.task.token == NATIVE else 0
-        return self._write("post", row.task_id, encode_post(row.task), head, value_wei=value_wei)
+    def _submit_post(self, row: Journaled, head: Block, *, may_deposit: bool) -> Write:
+        """Native coins come along; an ERC-20 is deposited once the market would take the task but for that."""
+        native = row.task.token == NATIVE
+        write = self._write("post", row.task_id, encode_post(row.task), head, value_wei=row.task.escrow_wei if native else 0)
+        if native or error_name(write.error) != "InsufficientBalance":
+            return write
+        if not may_deposit:
+            return Write("pending")
+        deposit = self._depositor.step(row.task_id, row.task, head.number)
+        return deposit if deposit.status == "refused" else Write("pending")
 
     def _again(self, row: Journaled, request: TaskRequest, write: Write) -> Journaled:
         """A refused post: posted already, windows that have passed since it was journaled (made anew), or a real refusal."""
@@ -308,11 +319,6 @@ class Requester:
             data = encode_withdraw(self.address, to or self.address, amount_wei, token)
             self._outbox.complete("withdraw", f"withdraw/{nonce}/{amount_wei}", self._deployment.market, data)
         return amount_wei
-
-    def is_posted(self, idempotency_key: str) -> bool:
-        """Whether the key's task is on chain already."""
-        row = self._journal.find(self._whose, idempotency_key)
-        return row is not None and self._market.state(row.task_id) is not State.NONE
 
     def resume(self, request: TaskRequest, idempotency_key: str) -> PostedTask:
         """The task of an earlier run, without posting anything; NotFound where the key is unknown."""

@@ -133,6 +133,7 @@ def _lived(
         "expired": states.count(State.EXPIRED) + states.count(State.CANCELLED),
         "gas_per_task": round(sum(step.total for name, step in gas.items() if name in TASK_STEPS) / len(items)),
         "wall_s": round(done.ended_s - done.started_s, 3),
+        "to_evaluate": len(evaluated),
         "evaluated": sum(result.outcome.evaluated for result in done.results),
         "audit_ok": done.audit.ok,
     }

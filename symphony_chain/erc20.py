@@ -5,7 +5,7 @@ from __future__ import annotations
 from eth_abi import abi as eth_abi
 from eth_abi.exceptions import DecodingError
 
-from symphony_chain.errors import ContractError, NotFound, RpcError
+from symphony_chain.errors import ContractError, NotFound
 from symphony_chain.rpc import Rpc
 
 _BALANCE_OF = bytes.fromhex("70a08231")  # balanceOf(address)
@@ -40,7 +40,7 @@ class Erc20:
         try:
             answer = self._rpc.eth_call(self.address, data)
             return int(eth_abi.decode(["uint256"], answer)[0])
-        except (ContractError, RpcError, DecodingError) as error:
+        except (ContractError, DecodingError) as error:
             raise NotFound(
                 f"{self.address} does not answer as a token",
                 hint="give the address of an ERC-20 on this chain",

@@ -18,7 +18,7 @@ def chain() -> None:
 
 
 @chain.command("deploy")
-@click.option("--min-window", "min_window_s", type=click.IntRange(1, 86_400), default=5, show_default=True,
+@click.option("--min-window", "min_window_s", type=click.IntRange(1, 30 * 86_400), default=5, show_default=True,
               help="Least length of a task's windows, in seconds.")
 @click.option("--score-token", metavar="ADDRESS", default=NATIVE,
               help="Token in which pay moves reputation.  [default: native coins]")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from symphony.cli.hosting import MirroredStore, gateway
 from symphony.cli.output import Spinner
 from symphony.cli.session import MAX_CONTENT_BYTES, Session
-from symphony.cli.text import clean, format_wei
+from symphony.cli.text import clean, format_amount
 from symphony_chain.errors import ChainUnavailable, NotFound, SymphonyError, UnknownOutcome
 from symphony_chain.skills import DEFAULT_TAGS, unpack_word
 from symphony_chain.types import Task
@@ -172,8 +172,8 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def outcome_lines(outcome: Outcome) -> list[str]:
-    """The end of a task as text."""
+def outcome_lines(outcome: Outcome, token: str) -> list[str]:
+    """The end of a task as text; ``token`` is what it pays in."""
     lines = [f"{outcome.state.name.lower()} after {outcome.closed_s - outcome.posted_s} s"]
     if outcome.answer is not None:
         lines.append(f"answer  {clean(outcome.answer)}")
@@ -182,4 +182,4 @@ def outcome_lines(outcome: Outcome) -> list[str]:
     lines += ["scores  the evaluator's"] if outcome.evaluated else []
     money: list[tuple[str, int]] = [("paid", outcome.paid_wei), ("back", outcome.refund_wei)]
     money += [(name, wei) for name, wei in (("burnt", outcome.burnt_wei), ("fee", outcome.fee_wei)) if wei]
-    return [*lines, *(f"{name:<7} {format_wei(wei)}" for name, wei in money)]
+    return [*lines, *(f"{name:<7} {format_amount(wei, token)}" for name, wei in money)]

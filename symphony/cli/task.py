@@ -10,8 +10,9 @@ import click
 from symphony.cli.session import Session, options
 from symphony.cli.task_evaluate import evaluate
 from symphony.cli.task_post import content_url, post, require_requester, watch
-from symphony.cli.text import format_wei, table
+from symphony.cli.text import format_amount, table
 from symphony_chain.errors import Conflict
+from symphony_chain.types import NATIVE
 
 STATES = [
     "open",
@@ -81,7 +82,7 @@ def list_tasks(session: Session, state: str | None, requester: str | None, limit
             "0x" + line.task_id.hex()[:12],
             now.name.lower(),
             f"{len(line.seats)}/{line.task.k}",
-            format_wei(line.task.escrow_wei),
+            format_amount(line.task.escrow_wei, line.task.token),
         )
         for line, now in shown
     ]
@@ -139,8 +140,11 @@ def cancel(session: Session, task_id: str, yes: bool) -> None:
     refund_wei = history.task.escrow_wei
     session.out.result(
         {"task_id": history.task_id, "state": "cancelled", "refund_wei": refund_wei, **sent},
-        [f"cancelled; {format_wei(refund_wei)} is in your balance", f"transaction {sent['tx_hash']}"],
-        "symphony withdraw",
+        [
+            f"cancelled; {format_amount(refund_wei, history.task.token)} is in your balance",
+            f"transaction {sent['tx_hash']}",
+        ],
+        "symphony withdraw" + ("" if history.task.token == NATIVE else f" --token {history.task.token}"),
     )
 
 

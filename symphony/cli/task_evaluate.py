@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from symphony.cli.session import Session, options
-from symphony.cli.text import format_wei
+from symphony.cli.text import format_amount
 from symphony_chain.errors import Conflict, UsageError
 
 
@@ -60,5 +60,5 @@ def evaluate(session: Session, task_id: str, scores_bps: tuple[int, ...], yes: b
     document = {"task_id": history.task_id, "state": state, "scores_bps": scores_bps, "fee_wei": task.evaluation_fee_wei, **sent}
     lines = [f"scored; the task is {state.name.lower()}", f"transaction {sent['tx_hash']}"]
     if ended is not None and task.evaluation_fee_wei:
-        lines.insert(1, f"{format_wei(task.evaluation_fee_wei)} is in your balance")
+        lines.insert(1, f"{format_amount(task.evaluation_fee_wei, task.token)} is in your balance")
     session.out.result(document, lines, f"symphony vote verify 0x{history.task_id.hex()[:12]}")

@@ -105,7 +105,6 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
     """
     import secrets
 
-    from symphony.cli.depositing import deposit_missing
     from symphony.cli.posting import (
         drive,
         outcome_document,
@@ -125,8 +124,6 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
     if not hosting.mirrors:
         session.out.note("no --content-url: only agents that know this machine's gateway can read the task")
     with session.out.working("posting") as spinner, requester(session, hosting, spinner) as opened:
-        if not opened.is_posted(used):
-            deposit_missing(session, request.token, escrow_wei)
         posted = post_once(opened, request, used)
         task_id = "0x" + posted.task_id.hex()
         session.out.note(f"task {task_id}")
@@ -140,7 +137,7 @@ def post(session: Session, file: Path | None, wait: bool, key: str | None, yes: 
         session.out.result(document, lines, f"{watch_command(session, posted.task_id)} ({awards})")
         return
     document = {**outcome_document(outcome), "key": used, "escrow_wei": escrow_wei}
-    lines = [f"task {task_id}", *outcome_lines(outcome)]
+    lines = [f"task {task_id}", *outcome_lines(outcome, request.token)]
     session.out.result(document, lines, f"symphony vote verify {task_id[:14]}")
 
 
@@ -187,7 +184,7 @@ def _drive_own(
     with session.out.working("watching") as spinner, requester(session, hosting, spinner) as opened:
         key = f"watch/{history.task_id.hex()}"
         outcome = drive(session, opened, PostedTask(history.task, history.task_id, key, request))
-    return outcome_document(outcome), [f"task 0x{history.task_id.hex()}", *outcome_lines(outcome)]
+    return outcome_document(outcome), [f"task 0x{history.task_id.hex()}", *outcome_lines(outcome, history.task.token)]
 
 
 def _look_on(

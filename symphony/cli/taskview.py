@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from symphony.cli.text import clean, format_wei, short, table
+from symphony.cli.text import clean, format_amount, short, table
 from symphony.verify.answers import Texts
 from symphony.verify.history import TaskHistory, TaskLine
 from symphony_chain.events import TaskCancelled, TaskSettled
@@ -169,19 +169,20 @@ def task_lines(history: TaskHistory, state: State, texts: Texts, head_s: int) ->
     turn = next_turn(history, state)
     if turn is not None:
         lines.append(f"next    {turn.who} {turn.does}{_deadline(turn, head_s)}")
-    fee = f", and {format_wei(task.evaluation_fee_wei)} for the evaluator" if task.evaluation_fee_wei else ""
+    fee = f", and {format_amount(task.evaluation_fee_wei, task.token)} for the evaluator" if task.evaluation_fee_wei else ""
     lines.append(
-        f"escrow  {format_wei(task.escrow_wei)} ({task.k} seats of at most {format_wei(task.ceiling_wei)}{fee})"
+        f"escrow  {format_amount(task.escrow_wei, task.token)} ({task.k} seats of at most "
+        f"{format_amount(task.ceiling_wei, task.token)}{fee})"
     )
     lines.append(
         f"bids    {len(history.bids)}" + (f", {len(history.skipped)} passed over" if history.skipped else "")
     )
     seats = _seats(history)
     if seats:
-        rows = [(s["seat"], s["agent_id"], s["weight"], _stage(s), _paid(s)) for s in seats]
+        rows = [(s["seat"], s["agent_id"], s["weight"], _stage(s), _paid(s, task.token)) for s in seats]
         lines += ["", *table(["seat", "agent", "weight", "answer", "pay"], rows)]
     if isinstance(history.closed and history.closed.event, TaskCancelled):
-        lines.append(f"refund  {format_wei(task.escrow_wei)}")
+        lines.append(f"refund  {format_amount(task.escrow_wei, task.token)}")
     return lines
 
 
@@ -197,5 +198,5 @@ def _stage(seat: dict[str, Any]) -> str:
     return "committed" if seat["committed"] else "thinking"
 
 
-def _paid(seat: dict[str, Any]) -> str:
-    return "-" if seat["pay_wei"] is None else format_wei(seat["pay_wei"])
+def _paid(seat: dict[str, Any], token: str) -> str:
+    return "-" if seat["pay_wei"] is None else format_amount(seat["pay_wei"], token)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from symphony.cli.session import Session, options
-from symphony.cli.text import clean, format_wei, short, table
+from symphony.cli.text import clean, format_amount, short, table
 from symphony_chain.errors import Conflict
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _lines(receipt: Receipt, show_all: bool) -> list[str]:
     lines += [f"answer    {clean(receipt.winner)}"] if receipt.winner is not None else []
     if receipt.seats:
         lines += ["", *_seat_table(receipt)]
-    money = "  ".join(f"{name.removesuffix('_wei')} {format_wei(wei)}" for name, wei in receipt.money.items())
+    money = "  ".join(f"{name.removesuffix('_wei')} {format_amount(wei, receipt.token)}" for name, wei in receipt.money.items())
     lines += ["", f"money     {money}"]
     done = len(receipt.checks) - len(receipt.unchecked)
     lines.append(
@@ -96,7 +96,7 @@ def _seat_table(receipt: Receipt) -> list[str]:
             if seat.answer_digest
             else "-"
         )
-        pay = format_wei(seat.pay_wei) if seat.pay_wei is not None else "-"
+        pay = format_amount(seat.pay_wei, receipt.token) if seat.pay_wei is not None else "-"
         won = {True: "won", False: "", None: ""}[seat.won]
         rows.append((seat.seat, seat.agent_id, seat.match_bps, seat.weight, clean(answer, 40), won, pay))
     return table(["seat", "agent", "match", "weight", "answer", "", "pay"], rows)

@@ -5,9 +5,11 @@ One key of its own, one write per task. Knows no votes: the contract weighs its 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from agent_runtime.outbox import Outbox
+from agent_runtime.service import log_event
 from symphony_chain.market import encode_evaluate
 from symphony_chain.model.tally import ANSWER_BYTES
 from symphony_chain.skills import FULL_SCALE
@@ -61,7 +63,11 @@ class GoldEvaluator:
                 del self._gold[task_id]
             elif task.may_evaluate_at(head.timestamp):
                 data = encode_evaluate(task.task, _scores(task, gold))
-                self._outbox.write("evaluate", f"evaluate/{task_id.hex()}", self._market, data, head_number=head.number)
+                write = self._outbox.write(
+                    "evaluate", f"evaluate/{task_id.hex()}", self._market, data, head_number=head.number
+                )
+                if write.status == "refused":  # asked again with the next block; in the end the vote decides
+                    log_event("not_evaluated", level=logging.WARNING, task_id=task_id, detail=str(write.error))
 
 
 def gold_of(item: TaskItem) -> bytes:

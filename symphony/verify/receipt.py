@@ -58,6 +58,7 @@ class Receipt:
     Attributes:
         state: the contract's own word; `final` once it cannot change.
         ok: no check failed (checks that could not be made are `unchecked`).
+        token: in whose smallest units all money is; zero: native coins.
         money: `escrow_wei`, and where it went: `returned_wei` at award, `paid_wei` to the seats (of which `shared_wei` to the
             pool), `fee_wei` to the evaluator, `refund_wei`, `burnt_wei`; and `bonds_lost_wei`, which are burnt besides.
     """
@@ -65,6 +66,7 @@ class Receipt:
     task_id: bytes
     state: State
     requester: str
+    token: str
     title: str | None
     winner: str | None
     seats: tuple[SeatLine, ...]
@@ -96,6 +98,7 @@ class Receipt:
             "final": self.final,
             "state": self.state,
             "requester": self.requester,
+            "token": self.token,
             "title": self.title,
             "winner": self.winner,
             "seats": self.seats,
@@ -216,6 +219,7 @@ def _receipt(
         task_id=history.task_id,
         state=state,
         requester=history.task.requester,
+        token=history.task.token,
         title=texts.header.title if texts.header is not None else None,
         winner=by_prefix.get(settlement.winner) if settlement is not None else None,
         seats=tuple(lines),

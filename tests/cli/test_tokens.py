@@ -11,11 +11,13 @@ from eth_abi import abi as eth_abi
 from eth_utils.crypto import keccak
 
 from symphony_chain.devnet import start_devnet
-from symphony_chain.erc20 import Erc20
+from symphony_chain.erc20 import Erc20, encode_approve
 from symphony_chain.errors import NotFound
 from symphony_chain.keys import Keystore
 from symphony_chain.market import MarketClient
 from symphony_chain.rpc import Rpc
+from symphony_chain.tx import TxSender
+from symphony_chain.tx_journal import TxJournal
 from tests.cli.conftest import invoke
 from tests.cli.test_task_post import PASSWORD, Person
 from tests.indexer.scenario import ETHER, Scenario
@@ -58,9 +60,14 @@ def test_a_task_in_a_token(payer: tuple[Person, Erc20]) -> None:
     assert token.balance(person.address) == 400
 
     task_id = first.json["task_id"]
-    assert invoke("task", "cancel", task_id, "--yes", "--json", *person.options).code == 0
+    told = f"600 units of {token.address}"
+    for command in (("task", "show", task_id), ("task", "list"), ("vote", "verify", task_id)):
+        assert told in invoke(*command, *person.chain).out
+    cancelled = invoke("task", "cancel", task_id, "--yes", *person.options)
+    assert cancelled.code == 0 and told in cancelled.out
+    assert f"symphony withdraw --token {token.address}" in cancelled.out + cancelled.err
     assert books.balance(person.address, token.address) == 600
-    second = invoke(*post, "--key", "more", "--ceiling", "350 units")
+    second = invoke(*post, "--key", "other", "--ceiling", "350 units")
     assert second.code == 0, second.out
     assert token.balance(person.address) == 300, "600 were there, 100 were missing"
     assert invoke("task", "cancel", second.json["task_id"], "--yes", "--json", *person.options).code == 0
@@ -84,6 +91,9 @@ def test_a_task_in_a_token(payer: tuple[Person, Erc20]) -> None:
         ({"ceiling": None}, "task.field", 2),
         ({"bond": "1.5"}, "task.field", 2),
         ({"evaluation_fee": -1}, "task.field", 2),
+        ({"quorum_bps": 20_000}, "contract.ParameterOutOfRange", 4),
+        ({"bid_window": "1s"}, "contract.ParameterOutOfRange", 4),
+        ({"evaluation_fee": 10}, "contract.ParameterOutOfRange", 4),
     ],
     ids=str,
 )
@@ -122,3 +132,21 @@ def test_an_empty_file_is_no_release(payer: tuple[Person, Erc20], tmp_path: Path
     (tmp_path / "empty").write_bytes(b"")
     done = invoke("release", "publish", "n", "1", "empty", "--kind", "toolchain", "--json", *person.options)
     assert (done.code, done.error["code"]) == (2, "content.empty")
+
+
+def test_an_allowance_that_is_left_over_is_taken_back_first(payer: tuple[Person, Erc20]) -> None:
+    """Some tokens refuse to change an allowance that is not zero."""
+    person, token = payer
+    market = person.scenario.deployment.market
+    key = Keystore(person.folder / "keys").unlock("alice", PASSWORD)
+    with TxJournal(person.folder / "approve.sqlite") as journal:
+        sender = TxSender(person.rpc, key, journal)
+        sender.send(token.address, encode_approve(market, 7), idempotency_key="left over").expect_mined()
+    assert token.allowance(person.address, market) == 7
+    before = person.rpc.get_nonce(person.address, "latest")
+    post = ("task", "post", person.folder / "task.json", "--no-wait", "--yes", "--json", *person.options)
+    done = invoke(*post, "--key", "after")
+    assert done.code == 0 and token.allowance(person.address, market) == 0
+    sent = person.rpc.get_nonce(person.address, "latest") - before
+    assert sent == 4, "back to nothing, the amount, the deposit, the task"
+    assert invoke("task", "cancel", done.json["task_id"], "--yes", "--json", *person.options).code == 0
