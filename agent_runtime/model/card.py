@@ -11,6 +11,7 @@ from symphony_chain.spec import ModelCard
 SUITE = "families"
 #: Chains of thought that vote in a seat of a local market.
 CHAINS = 3
+LEAST_BPS = 1_000
 
 
 @lru_cache(maxsize=1)
@@ -25,7 +26,7 @@ def shipped_card() -> ModelCard:
 
 def measured_skills(card: ModelCard) -> dict[str, int]:
     """Tag of the skill page → share of fresh tasks that the model gets right by a vote of three chains, in basis points: the
-    mean over the families under the tag. Tags on which nothing was measured are left out.
+    mean over the families under the tag. What it gets right in less than a tenth of the cases is no skill, and is left out.
     """
     found: dict[str, int] = {}
     for tag in DEFAULT_TAGS:
@@ -34,6 +35,6 @@ def measured_skills(card: ModelCard) -> dict[str, int]:
             for item in card.accuracy
             if item.suite == SUITE and (item.family == tag or item.family.startswith(f"{tag}_"))
         ]
-        if measured:
-            found[tag] = max(1, sum(measured) // len(measured))
+        if measured and sum(measured) // len(measured) >= LEAST_BPS:
+            found[tag] = sum(measured) // len(measured)
     return found

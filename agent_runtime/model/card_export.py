@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
@@ -43,7 +42,7 @@ def write_card(folder: Path, reports: Sequence[Mapping[str, Any]], curve: Sequen
     if manifest is None:
         raise NotFound(f"{folder} has no manifest", hint="export the model first")
     card = _card(folder, manifest, reports, curve)
-    (folder / CARD).write_text(json.dumps(json.loads(card.to_json()), indent=1) + "\n", "utf-8")
+    (folder / CARD).write_bytes(card.to_json())
     facts = {key: value for key, value in manifest.items() if key not in ("files", "shape", "licence")}
     write_manifest(folder, ModelShape(**manifest["shape"]), facts)
     return card

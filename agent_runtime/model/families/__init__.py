@@ -24,7 +24,7 @@ from agent_runtime.model.families import (
 )
 from agent_runtime.model.families.base import LEVELS, Example, Family
 
-#: Every family; the shipped weights have learned them all.
+#: Every family. Which of them a model knows, its card says.
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
