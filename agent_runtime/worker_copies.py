@@ -61,8 +61,9 @@ class Copies:
         for digest, kind, of in self._documents(views):
             for url in self._urls:
                 copy = (url, digest)
+                # Who has not read the file does not know whose card it is. Where that was given up, others may have brought it.
                 if kind == "card" and (url, self._core.me.file_digest) not in self._done:
-                    continue  # who has not read the file does not know whose card it is
+                    continue
                 if copy in self._done or self._core.head.number < self._away.get(copy, (0, 0))[1]:
                     continue
                 self._jobs.start(copy, lambda url=url, digest=digest, kind=kind, of=of: self._bring(url, digest, kind, of))  # type: ignore[misc]

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from api.reader import Reader
 from api.schema.base import Page
 from api.schema.card import AgentCard, CardAgent, CardDetail, CardSummary
 from api.texts import Texts
-from indexer.paging import decode_cursor, page_of
+from indexer.paging import decode_cursor, encode_cursor, page_of
 from symphony_chain.content.cid import Cid
 from symphony_chain.errors import NotFound
 
-#: Cards of a registration file that are looked at here, in its order; a worker of ours names two at most.
+#: Cards of a registration file that are looked at here, in its order.
 MOST_OF_AN_AGENT = 8
+#: Of these, cards that an agent's own document has whole; a worker of ours names two at most.
+MOST_WHOLE = 2
 MOST_AGENTS_SHOWN = 50
 #: Agents whose files are looked at for the list, by id.
 MOST_FILES = 5000
+#: Cards that one page of the list looks for in vain; then it ends, and the next page goes on.
+MOST_ABSENT = 1000
 FRESH_S = 1.0
 
 
@@ -31,43 +36,73 @@ def digests_in(registration: dict[str, Any] | None) -> list[bytes]:
 
 
 def cards_of(texts: Texts, registration: dict[str, Any] | None) -> tuple[AgentCard, ...]:
-    """The first cards of a registration file, as far as they are at hand."""
+    """The first cards of a registration file that are at hand."""
     found: list[AgentCard] = []
     for digest in digests_in(registration)[:MOST_OF_AN_AGENT]:
-        card = texts.card(digest)
+        card = texts.card(digest) if len(found) < MOST_WHOLE else None
         if card is not None:
             found.append(AgentCard(digest="0x" + digest.hex(), cid=str(Cid.from_digest(digest)), card=card))
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a registration file says here: its agent's name, and its first cards."""
+
+    name: str
+    cards: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """Who names which card at a block, until some time; and which of these cards were looked for in vain."""
+
+    tip: str
+    until_s: float
+    namers: dict[bytes, list[CardAgent]]
+    absent: set[bytes]
+
+
 class Cards:
-    """Who names which card. Reads every agent's file, so what it found serves all readers for a moment."""
+    """Who names which card. Looks at every agent's file, so what it found serves all readers for a moment."""
 
     def __init__(self, reader: Reader, texts: Texts, monotonic: Callable[[], float]) -> None:
         self._reader = reader
         self._texts = texts
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._seen: tuple[str, float] | None = None
-        self._namers: dict[bytes, list[CardAgent]] = {}
+        self._moment: _Moment | None = None
+        # By digest of the file, which names one document for ever: what was found is kept as long as an agent names the file.
+        # What was missing may still come.
+        self._files: dict[str, _Named] = {}
 
     def page(self, *, cursor: str | None, limit: int) -> Page[CardSummary]:
-        """Cards at hand that registered agents name, in the order of the first agent that does."""
+        """Cards at hand that registered agents name, in the order of the first agent that does. May have fewer than ``limit``,
+        even none, and a next page: where most of what is named is not at hand."""
         start = decode_cursor(cursor, [int])[0] if cursor is not None else -1
-        named = [(place, *item) for place, item in enumerate(self._named().items()) if place > start]
+        moment = self._now()
         rows: list[dict[str, Any]] = []
-        for place, digest, agents in named:
+        in_vain, end = 0, None
+        for place, (digest, agents) in enumerate(moment.namers.items()):
+            if place <= start or digest in moment.absent:
+                continue
             card = self._texts.card(digest)
             if card is not None:
                 rows.append({"place": place, "summary": _summary(digest, card, agents)})
-            if len(rows) > limit:
+                if len(rows) > limit:
+                    break
+                continue
+            moment.absent.add(digest)
+            in_vain += 1
+            if in_vain == MOST_ABSENT:
+                end = encode_cursor([place])
                 break
         page = page_of(rows, limit, lambda row: [row["place"]])
-        return Page[CardSummary](items=tuple(row["summary"] for row in page.items), next=page.next_cursor)
+        return Page[CardSummary](items=tuple(row["summary"] for row in page.items), next=page.next_cursor or end)
 
     def detail(self, digest: bytes) -> CardDetail:
         """One card; NotFound where it is not at hand."""
-        card, agents = self._texts.card(digest), self._named().get(digest, [])
+        card, agents = self._texts.card(digest), self._now().namers.get(digest, [])
         cid = str(Cid.from_digest(digest))
         if card is None:
             raise NotFound(
@@ -81,22 +116,32 @@ class Cards:
             digest="0x" + digest.hex(), cid=cid, card=card, agent_count=len(agents), agents=tuple(agents[:MOST_AGENTS_SHOWN])
         )
 
-    def _named(self) -> dict[bytes, list[CardAgent]]:
-        block = self._reader.status().indexed
-        with self._lock:
-            tip, now_s = block.hash if block else "", self._monotonic()
-            if self._seen is None or self._seen[0] != tip or now_s >= self._seen[1] + FRESH_S:
-                self._namers = self._read()
-                self._seen = tip, now_s
-            return self._namers
+    def _now(self) -> _Moment:
+        with self._lock:  # who waited here finds what the reader before has read
+            block = self._reader.status().indexed
+            tip, moment = block.hash if block else "", self._moment
+            if moment is None or moment.tip != tip or self._monotonic() >= moment.until_s:
+                namers = self._read()
+                moment = self._moment = _Moment(tip, self._monotonic() + FRESH_S, namers, set())
+            return moment
 
     def _read(self) -> dict[bytes, list[CardAgent]]:
-        found: dict[bytes, list[CardAgent]] = {}
+        namers: dict[bytes, list[CardAgent]] = {}
+        files: dict[str, _Named] = {}
         for agent_id, file_digest in self._reader.agent_files(limit=MOST_FILES):
-            registration = self._texts.registration(bytes.fromhex(file_digest[2:]))
-            for digest in dict.fromkeys(digests_in(registration)[:MOST_OF_AN_AGENT]):
-                found.setdefault(digest, []).append(CardAgent(id=agent_id, name=registration["name"] if registration else None))
-        return found
+            named = files.get(file_digest) or self._files.get(file_digest) or self._look_at(file_digest)
+            if named is None:
+                continue
+            files[file_digest] = named
+            agent = CardAgent(id=agent_id, name=named.name)
+            for digest in named.cards:
+                namers.setdefault(digest, []).append(agent)
+        self._files = files
+        return namers
+
+    def _look_at(self, file_digest: str) -> _Named | None:
+        registration = self._texts.registration(bytes.fromhex(file_digest[2:]))
+        return _Named(registration["name"], tuple(digests_in(registration)[:MOST_OF_AN_AGENT])) if registration else None
 
 
 def _summary(digest: bytes, card: dict[str, Any], agents: list[CardAgent]) -> CardSummary:

@@ -1,8 +1,8 @@
 """Uploads of documents to the API's content store: which kinds, how large, and from whom. Knows no IPFS.
 
 On a devnet everything on this machine may bring documents. From anybody else the store takes what the chain names already: an
-agent's registration file, the cards that this names once it is at hand, the trace of an opened seat, a task's header. Those
-cost gas to name, so nobody can flood it.
+agent's registration file, the first cards that this names once it is at hand, the trace of an opened seat, a task's header.
+Naming costs gas, which makes filling the store dear and not impossible: when it is full, what nobody pinned goes, oldest first.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from api.cards import digests_in
+from api.cards import MOST_OF_AN_AGENT, digests_in
 from api.errors import Forbidden
 from api.reader import Reader
 from api.schema.write import Uploaded
 from api.texts import Texts
 from symphony_chain.canonical import sha256
-from symphony_chain.content.errors import TooLarge
+from symphony_chain.content.errors import StoreFull, TooLarge
 from symphony_chain.content.store import ContentStore
 from symphony_chain.deploy import Deployment
 from symphony_chain.devnet.accounts import DEVNET_CHAIN_ID
@@ -92,7 +92,8 @@ def _named(reader: Reader, texts: Texts, kind: str, place: Place) -> set[bytes]:
         found = [agent.file_digest] if agent else []
     if kind == "card" and place.agent is not None:
         agent = reader.agent(place.agent)
-        return set(digests_in(texts.registration(bytes.fromhex(agent.file_digest[2:])) if agent and agent.file_digest else None))
+        file = texts.registration(bytes.fromhex(agent.file_digest[2:])) if agent and agent.file_digest else None
+        return set(digests_in(file)[:MOST_OF_AN_AGENT])  # nobody looks at more
     facts = reader.task(place.task.lower()) if place.task is not None else None
     if kind == "header" and facts is not None:
         found = [facts.record.header]
@@ -105,7 +106,7 @@ def keep_upload(store: ContentStore, kind: str, data: bytes, *, pinned: bool) ->
     """Stores a document.
 
     Args:
-        pinned: keep it whatever happens; else the store may drop it to make room.
+        pinned: keep it whatever happens; else it may go, after an hour at least, when the store is full.
 
     Raises:
         InvalidInput: unknown kind, or not of that format. TooLarge. StoreFull.
@@ -116,7 +117,11 @@ def keep_upload(store: ContentStore, kind: str, data: bytes, *, pinned: bool) ->
     if len(data) > max_bytes:
         raise TooLarge(f"a {kind} has at most {max_bytes} bytes, not {len(data)}", hint="make it smaller", max_bytes=max_bytes)
     check(data)
-    added = store.add(data, kind)
+    try:
+        added = store.add(data, kind)
+    except StoreFull:
+        store.make_room()
+        added = store.add(data, kind)
     if pinned:
         store.pin(added.cid, PIN_OWNER)
     return Uploaded(cid=str(added.cid), size_bytes=added.size_bytes, kind=kind)

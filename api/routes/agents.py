@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.paging import DEFAULT_LIMIT, Cursor, Limit, checked_limit, with_links
 from api.respond import answer, block_header
-from api.routes.lookup import AgentPath, accuracy, agent_detail, named_agents
+from api.routes.lookup import AgentPath, accuracy, agent_detail, named_agents, registered_agent
 from api.schema.accuracy import Accuracy
 from api.schema.agent import AgentDetail, AgentSummary
 from api.schema.base import Hex, Model, Page
@@ -54,13 +54,13 @@ def get_agent(request: Request, name: AgentPath) -> Response:
 def get_accuracy(request: Request, name: AgentPath) -> Response:
     """Its scored seats, oldest first, with the running mean of their scores, and what its bids claimed against them."""
     parts = services(request)
-    return answer(request, accuracy(parts, agent_detail(parts, name)))
+    return answer(request, accuracy(parts, registered_agent(parts, name)))
 
 
 @router.get("/agents/{name}/did.json", response_model=dict[str, Any])
 def get_did_document(request: Request, name: AgentPath) -> Response:
     """Its DID document: keys from the chain, endpoints from its registration file where that is at hand."""
-    agent = agent_detail(services(request), name)
+    agent = registered_agent(services(request), name)
     gateway = agent.registration["symphony"].get("gateway") if agent.registration else None
     try:
         document = did_document(agent.did, agent_wallet=agent.wallet, gateway_url=gateway, services=_endpoints(agent))
@@ -72,7 +72,7 @@ def get_did_document(request: Request, name: AgentPath) -> Response:
 @router.get("/agents/{name}/registration", response_model=dict[str, Any])
 def get_registration(request: Request, name: AgentPath) -> Response:
     """Its ERC-8004 registration file as the agent wrote it, checked against the digest on chain."""
-    agent = agent_detail(services(request), name)
+    agent = registered_agent(services(request), name)
     if agent.registration is None:
         raise NotFound(
             f"the registration file of agent {agent.id} is not at hand",

@@ -107,7 +107,13 @@ def agent_id(parts: Services, name: str) -> int:
 
 
 def agent_detail(parts: Services, name: str) -> AgentDetail:
-    """An agent's whole document, with its registration file if that is at hand."""
+    """An agent's whole document, with its registration file and the first of its model cards, if they are at hand."""
+    agent = registered_agent(parts, name)
+    return agent.model_copy(update={"models": cards_of(parts.texts, agent.registration)})
+
+
+def registered_agent(parts: Services, name: str) -> AgentDetail:
+    """An agent's document with its registration file, if that is at hand, and without model cards."""
     wanted = agent_id(parts, name)
     agent = parts.reader.agent(wanted)
     if agent is None:
@@ -117,7 +123,6 @@ def agent_detail(parts: Services, name: str) -> AgentDetail:
         update={
             "did": did_ethr(parts.deployment.chain_id, agent.owner),
             "registration": document,
-            "models": cards_of(parts.texts, document),
             "name": document["name"] if document else None,
             "file_cid": str(Cid.from_digest(bytes.fromhex(agent.file_digest[2:]))) if agent.file_digest else None,
         }

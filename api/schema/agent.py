@@ -78,7 +78,7 @@ class AgentDetail(AgentSummary):
     file_cid: str | None
     registration: dict[str, Any] | None = Field(description="the registration file, if at hand; foreign text")
     models: tuple[AgentCard, ...] = Field(
-        default=(), description="those at hand of the first 8 model cards that its registration file names: claims, unchecked"
+        default=(), description="the first 2 at hand of the first 8 model cards that its registration file names: unchecked"
     )
     owner_balances: tuple[Amount, ...]
     history: tuple[CapabilityStep, ...]

@@ -101,6 +101,9 @@ class Metadata:
     def knows_block(self, digest: bytes) -> bool:
         return self._one("SELECT 1 FROM blocks WHERE digest = ?", digest) is not None
 
+    def renew_block(self, digest: bytes, now_s: float) -> None:
+        self._execute("UPDATE blocks SET added_s = ? WHERE digest = ?", now_s, digest)
+
     def remove_block(self, digest: bytes) -> None:
         self._execute("DELETE FROM blocks WHERE digest = ?", digest)
 

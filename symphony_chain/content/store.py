@@ -22,6 +22,8 @@ from symphony_chain.content.metadata import Metadata
 from symphony_chain.content.unixfs import Added, add_stream, children, file_size, read_file
 from symphony_chain.errors import InvalidInput, NotFound
 
+#: Seconds between two sweeps of a full store: each looks at every block.
+SWEEP_S = 60.0
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,31}")
 
 
@@ -60,6 +62,7 @@ class ContentStore:
         self.path = Path(path)
         self.max_bytes = max_bytes
         self._clock = clock
+        self._swept_s: float | None = None
         self.blocks = FlatFs(self.path / "blocks")
         self._meta = Metadata(self.path / "meta.sqlite")
 
@@ -195,6 +198,14 @@ class ContentStore:
                     self._meta.remove_root(root)
             return freed_bytes
 
+    def make_room(self) -> None:
+        """``gc`` of a full store, down to three quarters of its limit; at most once a minute, else nothing."""
+        now_s = self._clock()
+        if self._swept_s is not None and 0 <= now_s - self._swept_s < SWEEP_S:
+            return
+        self._swept_s = now_s
+        self.gc(target_bytes=self.max_bytes * 3 // 4)
+
     def _add(self, stream: BinaryIO, kind: str) -> Added:
         kind = _checked_kind(kind)
         written: list[Cid] = []
@@ -210,7 +221,9 @@ class ContentStore:
 
             def put(cid: Cid, block: bytes) -> None:
                 nonlocal used_bytes
-                if not self._meta.knows_block(cid.digest):
+                if self._meta.knows_block(cid.digest):
+                    self._meta.renew_block(cid.digest, self._clock())  # it may be about to be pinned
+                else:
                     used_bytes += len(block)
                     self._check_room(used_bytes)
                 if self.blocks.put(cid, block):

@@ -36,7 +36,8 @@ _FULL_BPS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class CardWeights:
-    """One file of weights: ``safetensors`` or ``gguf``, its sha-256, its size."""
+    """The weights in one format: ``safetensors`` or ``gguf``, the file's sha-256, its size. Of several files: the sha-256 of the
+    lines ``name sha256``, and the sum of sizes."""
 
     format: str
     sha256: bytes

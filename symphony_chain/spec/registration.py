@@ -179,4 +179,6 @@ def _model_cards(fields: Fields) -> tuple[bytes, ...]:
     cards = fields.digests("model_cards", MAX_MODELS)
     if not cards:
         raise fault(fields.path("model_cards"), "must be left out where there is none")
+    if len(set(cards)) < len(cards):
+        raise fault(fields.path("model_cards"), "names a card twice")
     return cards

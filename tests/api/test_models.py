@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from api import create_app
-from api.cards import MOST_OF_AN_AGENT
+from api.cards import FRESH_S, MOST_ABSENT, MOST_OF_AN_AGENT, MOST_WHOLE, Cards
 from api.explorer import charts
 from api.explorer.suites import suites_of
+from api.texts import Texts
 from symphony_chain import registry
 from symphony_chain.content.cid import Cid
 from symphony_chain.content.store import ContentStore
@@ -145,13 +150,129 @@ def test_a_file_may_name_more_cards_than_are_looked_at(live: World) -> None:
     live.index()
     with TestClient(create_app(live.settings)) as here:
         found = here.get("/v1/agents/3").json()
-        assert [entry["card"]["name"] for entry in found["models"]] == [card.name for card in cards[:MOST_OF_AN_AGENT]]
+        assert [entry["card"]["name"] for entry in found["models"]] == ["Card 0", "Card 1"]
         assert len(found["registration"]["symphony"]["model_cards"]) == len(cards)
-        assert "names 2 more cards that are not shown here" in here.get("/agents/3").text
+        page = here.get("/agents/3").text
+        assert "names 8 more cards that are not shown here" in page and page.count("<article") == MOST_WHOLE
+        assert all(page.count(f'href="{url(card)}"') == 1 for card in cards)
+        listed = [item["name"] for item in here.get("/v1/models").json()["items"] if item["agents"][0]["id"] == 3]
+        assert listed == [card.name for card in cards[:MOST_OF_AN_AGENT]]
+        with TestClient(create_app(live.settings), client=("203.0.113.9", 5)) as stranger:
+            put = [stranger.put("/v1/content?kind=card&agent=3", content=card.to_json()).status_code for card in cards]
+        assert put == [201] * MOST_OF_AN_AGENT + [403, 403], "nobody looks at more"
         scenario.registry(agent.owner, registry.encode_set_file(agent.agent_id, bytes(31) + b"\1"))
         live.index()
         assert here.get("/v1/agents/3").json()["models"] == []
         assert all(agent["id"] != 3 for item in here.get("/v1/models").json()["items"] for agent in item["agents"])
+
+
+def test_an_agents_accuracy_needs_no_card(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Texts, "card", lambda self, digest: pytest.fail("a card was loaded"))
+    for path in ("accuracy", "did.json", "registration"):
+        get(client, f"/v1/agents/1/{path}")
+
+
+class Market:
+    """As much of an index and of texts as the list of cards asks, counting what is read."""
+
+    def __init__(self) -> None:
+        self.tip, self.now_s, self.read_s = 1, 0.0, 0.0
+        self.files: dict[int, str] = {}
+        self.texts: dict[bytes, dict[str, Any]] = {}
+        self.reads: Counter[str] = Counter()
+
+    def status(self) -> Any:
+        return SimpleNamespace(indexed=SimpleNamespace(hash=f"0x{self.tip}"))
+
+    def agent_files(self, *, limit: int) -> list[tuple[int, str]]:
+        self.reads["lists"] += 1
+        return list(self.files.items())[:limit]
+
+    def registration(self, digest: bytes) -> dict[str, Any] | None:
+        self.reads["files"] += 1
+        self.now_s += self.read_s
+        return self.texts.get(digest)
+
+    def card(self, digest: bytes) -> dict[str, Any] | None:
+        self.reads["cards" if digest in self.texts else "absent"] += 1
+        return self.texts.get(digest)
+
+    def join(self, agent_id: int, *cards: bytes, at_hand: bool = True) -> bytes:
+        digest = bytes([agent_id % 256, agent_id // 256]) * 16
+        self.files[agent_id] = "0x" + digest.hex()
+        if at_hand:
+            named = ["0x" + card.hex() for card in cards]
+            self.texts[digest] = {"name": f"Agent {agent_id}", "symphony": {"model_cards": named}}
+        return digest
+
+    def taken(self) -> dict[str, int]:
+        taken, self.reads = dict(self.reads), Counter()
+        return taken
+
+
+def test_what_was_read_serves_for_a_moment_and_files_for_ever() -> None:
+    market: Any = Market()
+    cards = Cards(market, market, lambda: market.now_s)
+    market.texts[TINY.digest] = document(TINY)
+    for agent_id in range(3000):
+        market.join(agent_id, *([TINY.digest, NOWHERE] if agent_id < 2 else ()))
+    lost = market.join(3000, WORN.digest, at_hand=False)
+    market.read_s = FRESH_S  # reading takes longer than what was read is fresh
+    first = cards.page(cursor=None, limit=9)
+    assert [(item.name, item.agent_count) for item in first.items] == [(TINY.name, 2)] and first.next is None
+    assert market.taken() == {"lists": 1, "files": 3001, "cards": 1, "absent": 1}
+    assert cards.page(cursor=None, limit=9) == first and market.taken() == {"cards": 1}
+    market.tip = 2
+    market.join(3001, TINY.digest)
+    assert cards.page(cursor=None, limit=9).items[0].agent_count == 3
+    assert market.taken() == {"lists": 1, "files": 2, "cards": 1, "absent": 1}, "the new one, and the one that is not at hand"
+    market.join(3000, WORN.digest)
+    market.texts[WORN.digest] = document(WORN)
+    assert lost in market.texts and len(cards.page(cursor=None, limit=9).items) == 1, "not before the moment is over"
+    market.now_s += FRESH_S
+    assert [item.name for item in cards.page(cursor=None, limit=9).items] == [TINY.name, WORN.name]
+    assert market.taken()["files"] == 1
+    del market.files[0], market.files[1]
+    market.tip = 3
+    assert [agent.id for agent in cards.detail(TINY.digest).agents] == [3001]
+
+
+def test_readers_who_wait_find_what_the_first_has_read() -> None:
+    market: Any = Market()
+    market.join(1, TINY.digest)
+    market.texts[TINY.digest] = document(TINY)
+    reading, go_on = threading.Event(), threading.Event()
+    plain = market.agent_files
+
+    def slow(*, limit: int) -> list[tuple[int, str]]:
+        reading.set()
+        assert go_on.wait(30)
+        market.now_s += 10 * FRESH_S
+        return plain(limit=limit)  # type: ignore[no-any-return]
+
+    market.agent_files = slow
+    cards = Cards(market, market, lambda: market.now_s)
+    with ThreadPoolExecutor(4) as pool:
+        pages = [pool.submit(cards.page, cursor=None, limit=9) for _ in range(4)]
+        assert reading.wait(30)
+        go_on.set()
+        assert [len(page.result(30).items) for page in pages] == [1] * 4
+    assert (market.reads["lists"], market.reads["files"]) == (1, 1)
+
+
+def test_a_page_looks_for_so_many_cards_in_vain() -> None:
+    market: Any = Market()
+    cards = Cards(market, market, lambda: market.now_s)
+    for agent_id in range(MOST_ABSENT // MOST_OF_AN_AGENT + 1):
+        market.join(agent_id, *(bytes([agent_id, i]) * 16 for i in range(1, MOST_OF_AN_AGENT + 1)))
+    market.join(999, TINY.digest)
+    market.texts[TINY.digest] = document(TINY)
+    page = cards.page(cursor=None, limit=9)
+    assert page.items == () and page.next is not None and market.taken()["absent"] == MOST_ABSENT
+    page = cards.page(cursor=page.next, limit=9)
+    assert [item.name for item in page.items] == [TINY.name] and page.next is None
+    assert market.taken() == {"absent": MOST_OF_AN_AGENT, "cards": 1}
+    assert len(cards.page(cursor=None, limit=9).items) == 1 and market.taken() == {"cards": 1}
 
 
 def test_suites_and_their_means() -> None:

@@ -18,9 +18,11 @@ from starlette.testclient import TestClient
 from api import create_app
 from api.orders import bid_of
 from api.schema.write import SignedBid
+from api.uploads import keep_upload
 from symphony_chain import market, signing
 from symphony_chain.canonical import sha256
 from symphony_chain.content.cid import Cid
+from symphony_chain.content.errors import StoreFull
 from symphony_chain.content.store import ContentStore
 from symphony_chain.keys import Keystore
 from symphony_chain.market import MarketClient
@@ -485,6 +487,20 @@ def test_full_store(live: World, tmp_path: Path) -> None:
     with TestClient(create_app(settings)) as other:
         answer = other.post("/v1/tasks/draft", json=WISH | {"requester": live.scenario.requester.address})
     assert (answer.status_code, answer.json()["code"]) == (507, "content.full")
+
+
+def test_a_full_store_drops_old_uploads_of_others(tmp_path: Path) -> None:
+    now_s = 0.0
+    bodies = [TaskBody(prompt=f"{i}" * 1000).to_json() for i in range(5)]
+    with ContentStore(tmp_path, max_bytes=4 * len(bodies[0]), clock=lambda: now_s) as store:
+        for i, body in enumerate(bodies[:4]):
+            keep_upload(store, "body", body, pinned=i == 0)
+        with pytest.raises(StoreFull):
+            keep_upload(store, "body", bodies[4], pinned=False)
+        now_s = 3600.0
+        keep_upload(store, "body", bodies[4], pinned=False)
+        there = [store.has(Cid.of(body)) for body in bodies]
+        assert there.count(True) == 4 and there[0] and there[4]
 
 
 def test_writes_are_limited_per_client(live: World) -> None:

@@ -115,6 +115,27 @@ def test_gc_keeps_pins_and_the_young_and_stops_at_the_target(tmp_path: Path) -> 
         assert store.usage().used_bytes == 0 and store.usage().blocks == 0
 
 
+def test_a_full_store_makes_room(tmp_path: Path) -> None:
+    """What is old and unpinned goes, until a quarter is free; what was added again is not old. One sweep a minute."""
+    clock = Clock()
+    with ContentStore(tmp_path, max_bytes=8000, clock=clock) as store:
+        cids = [store.add(bytes([i]) * 1000, "trace").cid for i in range(8)]
+        store.pin(cids[0])
+        store.make_room()
+        assert store.usage().blocks == 8, "all are young"
+        clock.now_s += 3600
+        store.add(bytes([1]) * 1000, "trace")
+        store.make_room()
+        assert [store.has(cid) for cid in cids].count(False) == 2 and store.has(cids[0]) and store.has(cids[1])
+        kept = [store.add(bytes([i]) * 1000, "trace").cid for i in (8, 9)]
+        clock.now_s += 59
+        store.make_room()
+        assert store.usage().used_bytes == 8000
+        clock.now_s += 1
+        store.make_room()
+        assert store.usage().used_bytes == 6000 and all(map(store.has, kept))
+
+
 def test_two_owners_of_a_pin(store: ContentStore) -> None:
     cid = store.add(b"shared", "body").cid
     store.pin(cid, "a")

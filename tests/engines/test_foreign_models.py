@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 from collections.abc import Callable, Sequence
@@ -21,10 +22,14 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from agent_runtime.config import WorkerConfig
 from agent_runtime.engines import Engine, open_engine
+from agent_runtime.engines.config import EngineConfig
 from agent_runtime.engines.weights import SAFETENSORS, sha256_of
 from agent_runtime.errors import ModelCorrupt, ModelMissing, PromptTooLong
+from agent_runtime.own_cards import own_cards
 from symphony_chain.errors import InvalidInput
+from symphony_chain.spec import CardTraining, CardWeights, ModelCard
 
 PROMPTS = ["the cat sat on the mat", "a dog and a cat, 3 + 4", "on the mat the dog sat still"]
 START, END, OTHER_END = 0, 1, 2
@@ -113,6 +118,15 @@ def test_weights_in_several_files_are_one_model(tmp_path: Path) -> None:
     for engine in (one, many):
         engine.close()
     open_engine(str(parts), sha256=pin).close()
+    lines = "".join(f"{path.name} {sha256_of(path)}\n" for path in sorted(parts.glob("*.safetensors")))
+    assert hashlib.sha256(lines.encode()).hexdigest() == pin, "as docs/formats.md says"
+    for listed, found in ((pin, 1), (sha256_of(next(parts.glob("*.safetensors"))), 0)):
+        weights = (CardWeights("safetensors", bytes.fromhex(listed), 5),)
+        card = ModelCard("parts", "model", weights, "MIT", "", "", 7, 64, CardTraining(*range(5)))
+        (parts / "card.json").write_bytes(card.to_json())
+        nowhere = (Path("nowhere"),) * 3
+        config = WorkerConfig("ada", "http://127.0.0.1:1", *nowhere, "o", "o", {}, engine=EngineConfig(str(parts)))
+        assert own_cards(config, many.info, ()) == (card,) * found, "one hash for all files"
     index = json.loads((parts / "model.safetensors.index.json").read_text())
     outside = {name: "../whole/model.safetensors" for name in index["weight_map"]}
     (parts / "model.safetensors.index.json").write_text(json.dumps({**index, "weight_map": outside}))

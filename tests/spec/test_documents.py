@@ -113,6 +113,13 @@ def test_header_names_the_body() -> None:
     assert HEADER.body.size_bytes == len(BODY.to_json())
 
 
+def test_a_registration_names_a_card_once() -> None:
+    node = dataclasses.replace(REGISTRATION.node, model_cards=(bytes([4]) * 32, bytes([5]) * 32, bytes([4]) * 32))
+    with pytest.raises(InvalidInput, match="names a card twice") as caught:
+        dataclasses.replace(REGISTRATION, node=node).to_json()
+    assert caught.value.context["field"] == "registration.symphony.model_cards"
+
+
 def test_golden_bytes() -> None:
     """The bytes are a protocol: a change here is a new version of the format."""
     body = TaskBody(prompt="2+2?")
