@@ -46,7 +46,7 @@ def test_an_adapter_learns_and_reports(trained: tuple[Path, dict]) -> None:
     assert {path.name for path in folder.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
     assert facts["tokens"] >= RECIPE.tokens and set(facts["examples"]) == set(RECIPE.families)
     losses = [point["loss"] for point in facts["curve"]]
-    assert max(losses[-3:]) < 0.8 * losses[0]
+    assert sum(losses[-3:]) / 3 < 0.8 * losses[0]
 
 
 def test_merged_into_a_fresh_model_it_says_what_peft_says(trained: tuple[Path, dict]) -> None:

@@ -180,7 +180,7 @@ def test_returning_walks_are_as_long_as_the_others() -> None:
     assert 0.4 < lengths["YES"][1] / 600 < 0.6
 
 
-def test_shuffled_options_come_beyond_level_three_only() -> None:
+def test_options_stand_in_any_order_in_half_of_the_stories_and_beyond_level_three_in_all() -> None:
     def in_order(prompt: str) -> bool:
         objects = re.findall(r"\([A-G]\) (.*)", prompt)
         places = [prompt.index(f" {thing}") for thing in objects]
@@ -190,8 +190,7 @@ def test_shuffled_options_come_beyond_level_three_only() -> None:
     shares = {
         level: sum(in_order(family.generate(rng, level).prompt) for _ in range(80)) / 80 for level in (3, 4)
     }
-    assert shares[3] > 0.75
-    assert shares[4] < 0.3
+    assert 0.3 < shares[3] < 0.65 and shares[4] < 0.3
 
 
 def test_the_template_ends_where_completions_begin() -> None:

@@ -41,7 +41,7 @@ def test_the_curve_is_the_recipes_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "family", ["web_of_lies", "object_counting", "tracking_shuffled_objects_three_objects"]
+    "family", ["web_of_lies", "object_counting", "arithmetic_word_problems"]
 )
 def test_it_solves_tasks_that_it_has_not_seen(family: str) -> None:
     """A floor far under the measured accuracy and far over chance, on few tasks: the figures are in
