@@ -12,9 +12,23 @@ import pytest
 
 from agent_runtime import model
 from agent_runtime.engines import open_engine
-from agent_runtime.engines.weights import GGUF, SAFETENSORS, read_manifest, sha256_of, shipped_folder
+from agent_runtime.engines.weights import (
+    CARD,
+    GGUF,
+    SAFETENSORS,
+    adapters_folder,
+    early_folder,
+    read_manifest,
+    read_verified,
+    sha256_of,
+    shipped_folder,
+)
+from agent_runtime.evaluation.pool import load_pool
+from agent_runtime.model.card import measured_skills
 from agent_runtime.model.datasets import held_out_task
 from agent_runtime.model.prompting import extract_answer, format_prompt
+from agent_runtime.model.specialists import SPECIALISTS
+from symphony_chain.spec import ModelCard
 
 MODEL_FOLDER = Path(model.__file__).parent
 LIMIT_BYTES = 30_000_000
@@ -28,7 +42,8 @@ def test_every_file_is_the_one_that_the_manifest_pins() -> None:
     )
     for name, entry in manifest["files"].items():
         assert sha256_of(shipped_folder() / name) == entry["sha256"]
-    assert sum(entry["bytes"] for entry in manifest["files"].values()) < LIMIT_BYTES
+    weights = [path for pattern in ("*.safetensors", "*.gguf") for path in MODEL_FOLDER.rglob(pattern)]
+    assert len(weights) >= 4 + 2 * len(SPECIALISTS) and sum(path.stat().st_size for path in weights) < LIMIT_BYTES
     assert {"recipe", "trained", "shape", "licence"} <= set(manifest)
 
 
@@ -68,3 +83,18 @@ def test_random_weights_solve_nothing() -> None:
     assert not any(
         extract_answer(row[0].text) == task.answer for row, task in zip(samples, tasks, strict=True)
     )
+
+
+def test_every_card_is_of_the_weights_beside_it() -> None:
+    """And the specialists' agents declare what their cards have measured, and nothing else."""
+    for folder in (shipped_folder(), *(adapters_folder() / name for name in SPECIALISTS)):
+        card = ModelCard.parse(read_verified(folder, CARD))
+        for path in (*folder.glob("*.safetensors"), *folder.glob("*.gguf")):
+            assert card.is_of(bytes.fromhex(sha256_of(path)))
+        assert card.accuracy and card.curve and card.limits
+        if card.kind == "adapter":
+            assert card.base == bytes.fromhex(sha256_of(early_folder() / SAFETENSORS))
+    for agent in load_pool(adapters_folder() / "agents.json"):
+        card = ModelCard.parse(read_verified(adapters_folder() / agent.name, CARD))
+        assert dict(agent.skills) == measured_skills(card) and agent.engine.weights is not None
+        assert agent.engine.weights.resolve() == early_folder().resolve()
