@@ -83,5 +83,6 @@ def test_a_registration_lists_the_weights_that_a_node_holds(digest_of: str, list
         owner=SimpleNamespace(address="0x5FbDB2315678afecb367f032d93F642f64180aa3"),
         engine=EngineInfo("any", "ab" * 32, "cpu", "none", 1024, digest_of=digest_of),  # type: ignore[arg-type]
         gateway_url="http://127.0.0.1:1",
+        cards=(),
     )
     assert len(registration_file(identity, None).node.model_digests) == listed  # type: ignore[arg-type, union-attr]
