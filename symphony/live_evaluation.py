@@ -20,8 +20,9 @@ from agent_runtime.evaluation.policies import GREEDY, Plan, order_of
 from agent_runtime.evaluation.pool import Agent
 from agent_runtime.evaluation.report import earned, name_of, summary
 from agent_runtime.evaluation.score import Trial
-from agent_runtime.evaluation.suites import requirement, skill_of
+from agent_runtime.evaluation.suites import requirement
 from agent_runtime.model.datasets import is_right
+from agent_runtime.model.skills import skill_of
 from symphony.demo.evaluator import GoldEvaluator, gold_of
 from symphony.demo.measure import gas_by_step
 from symphony.demo.report import TASK_STEPS

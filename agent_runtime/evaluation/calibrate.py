@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from agent_runtime.evaluation.policies import GREEDY, Plan, Seats
 from agent_runtime.evaluation.pool import Agent, Engines
-from agent_runtime.evaluation.suites import skill_of
+from agent_runtime.model.skills import skill_of
 from agent_runtime.reasoning.calibration import FOLDS, Calibration, SkillCalibration
 from symphony_chain.errors import InvalidInput
 

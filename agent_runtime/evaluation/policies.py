@@ -17,8 +17,8 @@ from agent_runtime.evaluation.market import OfflineMarket, Weighting, task_id_of
 from agent_runtime.evaluation.pool import Agent, Engines
 from agent_runtime.evaluation.samples import Draw, Sampling
 from agent_runtime.evaluation.score import Trial
-from agent_runtime.evaluation.suites import skill_of
 from agent_runtime.model.datasets import TaskItem, is_right
+from agent_runtime.model.skills import skill_of
 from agent_runtime.reasoning.vote import Ballot, self_consistency
 from agent_runtime.routing.screen import ScreenRouter
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent_runtime.model.datasets import TaskItem, held_out_task, load_bbh, load_gsm8k, load_tasks
 from agent_runtime.model.families import FAMILIES, LEVELS
+from agent_runtime.model.skills import skill_of
 from symphony_chain.errors import InvalidInput
 from symphony_chain.skills import DEFAULT_TAGS, FULL_SCALE
 
@@ -55,11 +56,6 @@ def load_suite(
         )
     items = {"bbh": load_bbh, "gsm8k": load_gsm8k, "families": load_tasks}[suite](data)
     return _limited(_chosen(items, families, data), limit)
-
-
-def skill_of(family: str) -> str | None:
-    """The tag of the skill page under which a family is asked for; None where the page has none."""
-    return next((tag for tag in DEFAULT_TAGS if family == tag or family.startswith(f"{tag}_")), None)
 
 
 def requirement(family: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from agent_runtime.engines.weights import CARD, read_verified, shipped_folder
+from agent_runtime.model.skills import skill_of
 from symphony_chain.skills import DEFAULT_TAGS
 from symphony_chain.spec import ModelCard
 
@@ -33,7 +34,7 @@ def measured_skills(card: ModelCard) -> dict[str, int]:
         measured = [
             item.votes.get(CHAINS, item.sample_bps)
             for item in card.accuracy
-            if item.suite == SUITE and (item.family == tag or item.family.startswith(f"{tag}_"))
+            if item.suite == SUITE and skill_of(item.family) == tag
         ]
         if measured and sum(measured) // len(measured) >= LEAST_BPS:
             found[tag] = sum(measured) // len(measured)
