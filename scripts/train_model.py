@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -44,7 +45,11 @@ def train(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-    tokenizer = Tokenizer.from_file(str(args.run / "tokenizer.json"))
+    own = args.run / "tokenizer.json"
+    if args.start is not None and not own.exists():  # a run that goes on keeps its tokenizer
+        args.run.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(args.start / "tokenizer.json", own)
+    tokenizer = Tokenizer.from_file(str(own))
     start, digest = None, None
     if args.start is not None:
         model, digest = load_causal_lm(args.start)
@@ -126,7 +131,9 @@ def main() -> None:
                 "--constant", type=float, default=0.5, help="share of the run before the learning rate falls"
             )
             command.add_argument(
-                "--start", type=Path, help="folder of a trained model to go on from (default: random weights)"
+                "--start",
+                type=Path,
+                help="folder of a trained model to go on from, and of its tokenizer (default: random weights)",
             )
             command.add_argument("--batch-tokens", type=int, default=3584)
             command.add_argument("--threads", type=int, default=1)

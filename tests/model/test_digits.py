@@ -50,7 +50,7 @@ def test_quotients_end_in_their_result(quotient: int, digit: int) -> None:
 def test_the_notation_is_the_one_the_model_was_taught() -> None:
     assert digits.add(-14, 42) == "-14+42=(42-14):2-4=8b,4-1-1=2=28"
     assert digits.add(-20, -5) == "-20-5=-(20+5):0+5=5,2+0=2=-25"
-    assert digits.multiply(-64, 3) == "-64*3=-(64*3):4*3=12,6*3+1=19=192=-192"
+    assert digits.multiply(-64, 3) == "-64*3=-(64*3):4*3=12,6*3=18+1=19=192=-192"
     assert digits.divide(72, 4) == "72/4:7=4*1+3,32=4*8+0=18"
 
 

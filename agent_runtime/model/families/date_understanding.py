@@ -1,7 +1,8 @@
 """Date understanding: a sentence says what day it is, in a roundabout way; which date is asked for?
 
 Worked by the date that the sentence names, the steps from it to today, the step that the question asks, and the
-options up to the one that says the result. ``date_phrases`` holds the sentences; this module asks and answers.
+options up to the one that says the result: of each the parts up to the first that differs, and a verdict.
+``date_phrases`` holds the sentences; this module asks and answers.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from agent_runtime.model.families.calendar_steps import (
 )
 from agent_runtime.model.families.date_phrases import PHRASES, Move, Phrase
 from agent_runtime.model.families.templates import (
+    LETTERS,
     Template,
     choice_format,
     letter_of,
-    scan,
     split_options,
     with_options,
 )
@@ -164,8 +165,23 @@ def work(prompt: str) -> Drawn:
         if move[1]:
             step, day = {"day": move_days, "month": move_months, "year": move_years}[move[0]](day, move[1])
             lines.append(step)
-    reasoning = "\n".join(lines) + f":{scan(options, shown(day))}"
+    reasoning = "\n".join(lines) + f":{_compared(options, shown(day))}"
     return Drawn(prompt, reasoning, letter_of(options, shown(day)), choice_format(len(options)))
+
+
+def _compared(options: list[str], right: str) -> str:
+    """The options up to the right one, month, day and year as far as the first that differs: `` A 12 n, B 11/22/2014 n``."""
+    steps = []
+    for letter, option in zip(LETTERS, options, strict=False):
+        said: list[str] = []
+        for part, wanted in zip(option.split("/"), right.split("/"), strict=True):
+            said.append(part)
+            if part != wanted:
+                break
+        steps.append(f" {letter} {'/'.join(said)} {'y' if option == right else 'n'}")
+        if option == right:
+            break
+    return ",".join(steps)
 
 
 def solve(prompt: str) -> str:

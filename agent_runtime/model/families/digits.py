@@ -53,7 +53,7 @@ def _times_digit(a: int, digit: int) -> str:
     carry, steps = 0, []
     for x in str(a)[::-1]:
         total = int(x) * digit + carry
-        steps.append(f"{x}*{digit}{f'+{carry}' if carry else ''}={total}")
+        steps.append(f"{x}*{digit}={int(x) * digit}" + (f"+{carry}={total}" if carry else ""))
         carry = total // 10
     return ",".join(steps) + f"={a * digit}"
 

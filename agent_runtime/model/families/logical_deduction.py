@@ -1,9 +1,13 @@
 """Logical deduction (three, five, seven objects): statements fix an order; who stands at the asked place?
 
-Worked with one letter per object and slots that fill: the statements in short form (``A<C`` A before C, ``B=2``),
-then one line per move. A move names the free objects that may take a slot, trying the first empty slot, the
-last, those between, and takes the first slot that only one may take (or else the first object that has only one slot):
+Worked with one letter per object; then a line per statement, which names its objects with their letters before it says
+it in short form (``A<C`` A before C, ``B=2``): read in one step, from the sentence to two letters, statements were never
+learned. Then slots that fill, one line per move. A move names the free objects that may take a slot, trying the first
+empty slot, the last, those between, and takes the first slot that only one may take (or else the first object that has
+only one slot):
 
+     van C > bus A, A<C
+     truck B second-newest, B=2
      _ B _ | A<C; 1: A
      A B _ |; 3: C
 
@@ -148,11 +152,13 @@ SCENES = (
 @dataclass(frozen=True, slots=True)
 class Puzzle:
     """Objects by number in the order of their introduction; ``statements`` as they come: (a, b) a stands before
-    b, or (a, place) as a pair with a negative second: (a, -place).
+    b, or (a, place) as a pair with a negative second: (a, -place). ``said`` holds what is said of each: ``<`` where the
+    sentence names the first object first, ``>`` where it names the second first, or the place in words.
     """
 
     objects: list[str]
     statements: list[tuple[int, int]]
+    said: list[str] = field(default_factory=list)
     options: list[int] = field(default_factory=list)
     asked: int = 1
 
@@ -172,7 +178,10 @@ def draw(rng: Random, level: int, size: int) -> Drawn:
     scene = rng.choice(SCENES)
     objects = distinct(rng, size, scene.draw_object)
     puzzle = Puzzle(
-        objects, _statements(rng, level, size), rng.sample(range(size), size), rng.randint(1, size)
+        objects,
+        _statements(rng, level, size),
+        options=rng.sample(range(size), size),
+        asked=rng.randint(1, size),
     )
     return work(_text(rng, scene, puzzle))
 
@@ -273,21 +282,23 @@ def parse(prompt: str) -> Puzzle:
     scene = _scene(gaps["scene"], gaps["number"])
     places = _places(scene, size)
     forms = [("before", scene.before), ("after", scene.after), ("place", scene.place)]
-    statements = []
+    statements, words = [], []
     for sentence in sentences:
         form, said = first_reading(forms, sentence)
         x = objects.index(_bare(said["x"]))
         if form == "place":
             statements.append((x, -places[said["place"]]))
+            words.append(said["place"])
         else:
             y = objects.index(_bare(said["y"]))
             statements.append((x, y) if form == "before" else (y, x))
+            words.append("<" if form == "before" else ">")
     said_options = [first_reading([("place", scene.place)], option)[1] for option in options]
     asked = {places[said["place"]] for said in said_options}
     if len(asked) != 1 or len(objects) != size:
         raise ValueError("the options ask for different places, or objects are missing")
     return Puzzle(
-        objects, statements, [objects.index(_bare(said["x"])) for said in said_options], asked.pop()
+        objects, statements, words, [objects.index(_bare(said["x"])) for said in said_options], asked.pop()
     )
 
 
@@ -374,7 +385,7 @@ def work(prompt: str) -> Drawn:
     if moves is None:
         raise ValueError("the moves do not suffice")
     named = "".join(f" {letter} {thing}" for letter, thing in zip(LETTERS, puzzle.objects, strict=False))
-    lines = [named, ",".join(f" {_short(statement)}" for statement in puzzle.statements)]
+    lines = [named, *(_read_aloud(puzzle, at) for at in range(len(puzzle.statements)))]
     slots = puzzle.placed
     order = {place: thing for thing, place in slots.items()}
     for move in moves:
@@ -390,6 +401,14 @@ def work(prompt: str) -> Drawn:
     return Drawn(
         prompt, "\n".join(lines), letter_of(named_options, puzzle.objects[holder]), choice_format(size)
     )
+
+
+def _read_aloud(puzzle: Puzzle, at: int) -> str:
+    """A statement with the letters of its objects, in the order of its sentence, and in short form."""
+    a, b = puzzle.statements[at]
+    first, second = (b, a) if puzzle.said[at] == ">" else (a, b)
+    other = f" {puzzle.objects[second]} {LETTERS[second]}" if b >= 0 else ""
+    return f" {puzzle.objects[first]} {LETTERS[first]} {puzzle.said[at]}{other}, {_short((a, b))}"
 
 
 def _row(slots: Mapping[int, int], size: int) -> str:

@@ -56,11 +56,11 @@ def counted(noun: str, count: int) -> str:
     return ("an " if noun[0] in "aeiou" and not noun.startswith("uku") else "a ") + noun
 
 
-def singular_of(text: str) -> str:
-    """The noun of a counted phrase; raises ``ValueError`` for one that no class holds."""
+def class_of(text: str) -> str:
+    """The class of a counted phrase; raises ``ValueError`` for a noun that no class holds."""
     body = text.split(" ", 1)[1]
-    for nouns in CLASSES.values():
+    for name, nouns in CLASSES.items():
         for noun in nouns:
             if body in (noun, plural(noun), noun + "s"):
-                return noun
+                return name
     raise ValueError(f"no class holds the noun {body!r}")

@@ -1,6 +1,7 @@
 """Object counting: ``I have a flute, two lamps, and a trumpet. How many musical instruments do I have?``
 
-Worked by copying every item in order with a verdict and the running total. Knows the nouns of ``nouns`` only.
+Worked by copying every item in order with its class, a verdict and the running total. The class is said of every item,
+asked for or not, since it is what has to be known. Knows the nouns of ``nouns`` only.
 """
 
 from __future__ import annotations
@@ -9,10 +10,17 @@ import re
 from random import Random
 
 from agent_runtime.model.families.base import INTEGER, Drawn, Family
-from agent_runtime.model.families.nouns import CLASSES, NUMERALS, counted, singular_of
+from agent_runtime.model.families.nouns import CLASSES, NUMERALS, class_of, counted
 
 NAME = "object_counting"
 ITEMS = {1: (2, 4), 2: (3, 7), 3: (2, 11), 4: (11, 14), 5: (15, 18)}
+SAID = {
+    "fruits": "fruit",
+    "vegetables": "vegetable",
+    "animals": "animal",
+    "musical instruments": "instrument",
+    "objects": "thing",
+}
 STRANGERS = {1: [0, 1], 2: [0, 0, 1, 1, 2], 3: [0, 0, 1, 1, 2, 3], 4: [1, 2, 3, 4], 5: [2, 3, 4, 5]}
 
 
@@ -32,10 +40,12 @@ def draw(rng: Random, level: int) -> Drawn:
 def work(prompt: str) -> Drawn:
     """The worked answer of a question's text."""
     steps, total = [], 0
-    for phrase, count, counts in _parse(prompt):
+    asked, items = _parse(prompt)
+    for phrase, count, kind in items:
+        counts = _counts(asked, kind)
         total += count if counts else 0
-        steps.append(f" {phrase} {'y' if counts else 'n'} {total}")
-    return Drawn(prompt, ",".join(steps), str(total))
+        steps.append(f" {phrase} {SAID[kind]} {'y' if counts else 'n'} {total}")
+    return Drawn(prompt, f" {'all' if asked == 'objects' else SAID[asked]}:{','.join(steps)}", str(total))
 
 
 def _objects(rng: Random, size: int) -> list[str]:
@@ -52,8 +62,12 @@ def _mixed(rng: Random, asked: str, size: int, strangers: int) -> list[str]:
     return own + rng.sample(CLASSES[other], strangers)
 
 
-def _parse(prompt: str) -> list[tuple[str, int, bool]]:
-    """Each item's phrase, its number, and whether it is one of what is asked for.
+def _counts(asked: str, kind: str) -> bool:
+    return asked in ("objects", kind)
+
+
+def _parse(prompt: str) -> tuple[str, list[tuple[str, int, str]]]:
+    """The class that is asked for; each item's phrase, its number and its class.
 
     Raises:
         ValueError: the text is not such a question, or a noun is of no class.
@@ -65,13 +79,14 @@ def _parse(prompt: str) -> list[tuple[str, int, bool]]:
     for phrase in re.split(r", and |, | and ", match[1]):
         first = phrase.split(" ", 1)[0]
         count = NUMERALS.index(first) if first in NUMERALS else 1
-        items.append((phrase, count, match[2] == "objects" or singular_of(phrase) in CLASSES[match[2]]))
-    return items
+        items.append((phrase, count, class_of(phrase)))
+    return match[2], items
 
 
 def solve(prompt: str) -> str:
     """The total over the items that count."""
-    return str(sum(count for _, count, counts in _parse(prompt) if counts))
+    asked, items = _parse(prompt)
+    return str(sum(count for _, count, kind in items if _counts(asked, kind)))
 
 
 FAMILY = Family(NAME, INTEGER, draw, solve, work)

@@ -1,12 +1,15 @@
 """Penguins in a table: a small table of animals, changed by a line or two, and a question about it.
 
-Worked down the rows that count, each with the cell that matters and a verdict, a running best, count or sum;
-then the options are copied up to the one that says the answer. ``table_of_animals`` reads and writes the table.
+Worked by what is asked, in short form (``penguins age > 7``), then down the rows that count, each with the cell that
+matters, what it is held against and a verdict, a running best, count or sum; then the options are copied up to the one
+that says the answer. ``table_of_animals`` reads and writes the table.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 
 from agent_runtime.model.families.base import Drawn, Family
@@ -30,6 +33,8 @@ MORE = {"older": "age", "heavier": "weight", "taller": "height"}
 LESS = {"younger": "age", "lighter": "weight", "shorter": "height"}
 UNITS = {"years old": "age", "cm tall": "height", "kg": "weight"}
 WORDS = "zero one two three four five six".split()
+_SIGNS: dict[str, Callable[[int, int], bool]] = {">": operator.gt, "<": operator.lt, "=": operator.eq}
+_SIGN_OF = {"more": ">", "less": "<"}
 SPECIES = ("bears", "crocodiles", "elephants", "seals", "owls", "otters")
 
 _KIND = r"\w+"
@@ -211,30 +216,44 @@ def _find(tables: Tables, name: str) -> Animal:
     raise ValueError(f"no row has the name {name}")
 
 
-def _filter(
-    kind: str, gaps: dict[str, str], tables: Tables
-) -> tuple[str, Callable[[Animal], bool], list[str]]:
-    """What opens the working, which animals fit, and the columns that decide."""
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A column's cell against a number: ``age > 7``."""
+
+    column: str
+    sign: str
+    number: int
+
+    def holds(self, animal: Animal) -> bool:
+        """Whether the animal's cell is so."""
+        return _SIGNS[self.sign](animal.cell(self.column), self.number)
+
+    def shown(self) -> str:
+        """In short form."""
+        return f" {self.column} {self.sign} {self.number}"
+
+
+def _conditions(kind: str, gaps: dict[str, str], tables: Tables) -> tuple[str, list[Condition]]:
+    """What opens the working, and the conditions that an animal must meet."""
     if kind in ("count", "both", "under"):
-        sign, n = (1 if gaps["age"] == "more" else -1), int(gaps["n"])
-        if kind != "both":
-            return "", lambda animal: sign * (animal.age - n) > 0, ["age"]
-        other, k = (1 if gaps["weight"] == "more" else -1), int(gaps["k"])
-        return "", lambda animal: sign * (animal.age - n) > 0 < other * (animal.weight - k), ["age", "weight"]
+        asked = [Condition("age", _SIGN_OF[gaps["age"]], int(gaps["n"]))]
+        if kind == "both":
+            asked.append(Condition("weight", _SIGN_OF[gaps["weight"]], int(gaps["k"])))
+        return "", asked
     if kind in ("that", "tall"):
-        column = "height" if kind == "tall" else UNITS[gaps["unit"]]
-        return "", lambda animal: animal.cell(column) == int(gaps["n"]), [column]
+        return "", [Condition("height" if kind == "tall" else UNITS[gaps["unit"]], "=", int(gaps["n"]))]
     base = _find(tables, gaps["name"])
     if kind == "by":
         wanted = base.age + WORDS.index(gaps["n"]) * (1 if gaps["more"] == "older" else -1)
-        return f" {base.name} {base.age} {wanted};", lambda animal: animal.age == wanted, ["age"]
-    tests = [_comparison(gaps[word]) for word in (["more", "other"] if kind == "but" else ["more"])]
-    shown = "".join(f" {base.cell(column)}" for column, _ in tests)
-    return (
-        f" {base.name}{shown};",
-        lambda animal: all(sign * (animal.cell(column) - base.cell(column)) > 0 for column, sign in tests),
-        [column for column, _ in tests],
-    )
+        return f" {base.name} {base.age} {gaps['n']} {gaps['more']} {wanted};", [
+            Condition("age", "=", wanted)
+        ]
+    words = [gaps[word] for word in (["more", "other"] if kind == "but" else ["more"])]
+    compared = [(word, *_comparison(word)) for word in words]
+    shown = ",".join(f" {word} {base.name} {base.cell(column)}" for word, column, _ in compared)
+    return f"{shown};", [
+        Condition(column, ">" if sign > 0 else "<", base.cell(column)) for _, column, sign in compared
+    ]
 
 
 def work(prompt: str) -> Drawn:
@@ -257,47 +276,60 @@ def _worked(kind: str, gaps: dict[str, str], tables: Tables) -> tuple[str, str]:
     if kind == "cell":
         animal = _find(tables, gaps["name"])
         cells = "".join(f" {name} {animal.cell(name)}" for name in COLUMNS)
-        return f" {animal.name}{cells} = {animal.cell(gaps['column'])}", str(animal.cell(gaps["column"]))
+        return f" cell {gaps['column']}: {animal.name}{cells} = {animal.cell(gaps['column'])}", str(
+            animal.cell(gaps["column"])
+        )
     if kind == "all":
         return _work_all(gaps, tables)
     if kind in ("sorted", "end"):
         return _work_end(kind, gaps, tables)
     if kind == "species":
-        return f" {tables.species[0]}", tables.species[0]
+        return f" species: {tables.species[0]}", tables.species[0]
     if kind == "column":
         names = ["names", *(f"{name}s" for name in COLUMNS)]
         upto = names[: names.index(gaps["column"]) + 1]
-        return ",".join(f" {name} {at}" for at, name in enumerate(upto, 1)), str(len(upto))
-    opening, fits, columns = _filter(kind, gaps, tables)
+        return " columns:" + ",".join(f" {name} {at}" for at, name in enumerate(upto, 1)), str(len(upto))
+    opening, conditions = _conditions(kind, gaps, tables)
+    asked = gaps.get("kinds") or gaps["kind"]
     counting = kind in ("count", "both")
     steps, found = [], []
-    for animal in _rows(tables, gaps.get("kinds") or gaps["kind"]):
-        cells = "".join(f" {animal.cell(column)}" for column in columns)
-        if fits(animal):
+    for animal in _rows(tables, asked):
+        step = f" {animal.name}"
+        for condition in conditions:  # up to the first that does not hold
+            verdict = "y" if condition.holds(animal) else "n"
+            step += f" {animal.cell(condition.column)} {condition.sign} {condition.number} {verdict}"
+            if verdict == "n":
+                break
+        else:
             found.append(animal.name)
-        verdict = "y" if fits(animal) else "n"
-        steps.append(f" {animal.name}{cells} {verdict}" + (f" {len(found)}" if counting else ""))
+        steps.append(step + (f" {len(found)}" if counting else ""))
     answer = str(len(found)) if counting else _only(found)
-    return opening + ",".join(steps) + ("" if counting else f" = {answer}"), answer
+    header = f"{opening} {asked}{','.join(condition.shown() for condition in conditions)}:"
+    return header + ",".join(steps) + ("" if counting else f" = {answer}"), answer
 
 
 def _work_best(kind: str, gaps: dict[str, str], tables: Tables) -> tuple[str, str]:
     """Running best down the rows."""
     if kind == "extreme":
         column, sign = gaps["column"], (1 if gaps["most"] in ("largest", "highest", "tallest") else -1)
-        rows = _rows(tables, tables.species[0])
+        asked = tables.species[0]
     else:
         column, sign = _comparison(gaps["most" if kind == "most" else "more"])
-        rows = _rows(tables, gaps["kind"])
-    best, steps = rows[0], []
-    for animal in rows:
-        if sign * (animal.cell(column) - best.cell(column)) > 0:
-            best = animal
-        steps.append(f" {animal.name} {animal.cell(column)} best {best.name} {best.cell(column)}")
+        asked = gaps["kind"]
+    rows = _rows(tables, asked)
+    best, steps = rows[0], [f" {rows[0].name} {rows[0].cell(column)}"]
+    for animal in rows[1:]:
+        better = sign * (animal.cell(column) - best.cell(column)) > 0
+        held = (
+            f"{animal.cell(column)} {'>' if sign > 0 else '<'} {best.cell(column)} {'y' if better else 'n'}"
+        )
+        best = animal if better else best
+        steps.append(f" {animal.name} {held} {best.name} {best.cell(column)}")
+    shown = f" {asked} {'most' if sign > 0 else 'least'} {column}:{','.join(steps)}"
     if kind == "extreme":
-        return ",".join(steps), str(best.cell(column))
+        return shown, str(best.cell(column))
     _only([animal.name for animal in rows if animal.cell(column) == best.cell(column)])
-    return ",".join(steps), best.name
+    return shown, best.name
 
 
 def _work_second(gaps: dict[str, str], tables: Tables) -> tuple[str, str]:
@@ -313,7 +345,8 @@ def _work_second(gaps: dict[str, str], tables: Tables) -> tuple[str, str]:
         raise ValueError("there is no second")
     for entry in two:
         _only([animal.name for animal in rows if animal.cell(column) == entry.cell(column)])
-    return ",".join(steps) + f" = {two[1].name}", two[1].name
+    header = f" {gaps['kind']} second {'most' if sign > 0 else 'least'} {column}:"
+    return header + ",".join(steps) + f" = {two[1].name}", two[1].name
 
 
 def _work_sum(kind: str, gaps: dict[str, str], tables: Tables) -> tuple[str, str]:
@@ -324,17 +357,19 @@ def _work_sum(kind: str, gaps: dict[str, str], tables: Tables) -> tuple[str, str
         value = animal.cell(gaps["column"])
         steps.append(f" {animal.name} {value} {add(total, value)}")
         total += value
+    header = f" {gaps['kinds']} {'sum' if kind == 'sum' else 'mean'} {gaps['column']}:"
     if kind == "sum":
-        return ";".join(steps), str(total)
+        return header + ";".join(steps), str(total)
     if not 2 <= len(rows) <= 9:
         raise ValueError("an average over so many is not worked")
-    return ";".join(steps) + f"; n {len(rows)} {divide(total, len(rows))}", str(total // len(rows))
+    return header + ";".join(steps) + f"; n {len(rows)} {divide(total, len(rows))}", str(total // len(rows))
 
 
 def _work_all(gaps: dict[str, str], tables: Tables) -> tuple[str, str]:
     asked = gaps["kinds"]
     listed = tables.species if asked == "species" else [animal.name for animal in _rows(tables, asked)]
-    return ",".join(f" {name} {number}" for number, name in enumerate(listed, 1)), str(len(listed))
+    steps = ",".join(f" {name} {number}" for number, name in enumerate(listed, 1))
+    return f" {asked} all:{steps}", str(len(listed))
 
 
 def _work_end(kind: str, gaps: dict[str, str], tables: Tables) -> tuple[str, str]:
@@ -342,12 +377,13 @@ def _work_end(kind: str, gaps: dict[str, str], tables: Tables) -> tuple[str, str
     last = gaps["end"] == "last"
     if kind == "end":
         answer = names[-1 if last else 0]
-        return ",".join(f" {name}" for name in (names if last else names[:1])) + f" = {answer}", answer
+        shown = ",".join(f" {name}" for name in (names if last else names[:1]))
+        return f" {gaps['kind']} {'last' if last else 'first'}:{shown} = {answer}", answer
     best, steps = names[0], []
     for name in names:
         best = max(best, name) if last else min(best, name)
         steps.append(f" {name} best {best}")
-    return ",".join(steps), best
+    return f" {gaps['kind']} sorted {'last' if last else 'first'}:{','.join(steps)}", best
 
 
 def _solved(tables: Tables, question: str) -> str:
@@ -383,8 +419,9 @@ def _solved(tables: Tables, question: str) -> str:
             return tables.species[0]
         case "column":
             return str(["names", *(f"{name}s" for name in COLUMNS)].index(gaps["column"]) + 1)
-    _, fits, _ = _filter(kind, gaps, tables)
-    found = [animal.name for animal in _rows(tables, gaps.get("kinds") or gaps["kind"]) if fits(animal)]
+    rows = _rows(tables, gaps.get("kinds") or gaps["kind"])
+    _, conditions = _conditions(kind, gaps, tables)
+    found = [animal.name for animal in rows if all(condition.holds(animal) for condition in conditions)]
     return str(len(found)) if kind in ("count", "both") else _only(found)
 
 

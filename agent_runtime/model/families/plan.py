@@ -188,7 +188,9 @@ def work(prompt: str) -> Drawn:
     for step in steps:
         part, _ = _read_part(step.task)
         needs = "".join(f", {given[need]} {need}" for need in step.needs)
-        lines.append(f" {step.number} {' '.join(step.task.split()[:2])}: {step.skill}{needs} > {part.gives}")
+        lines.append(
+            f" {step.number} {' '.join(step.task.split()[:2])}: {step.skill}{needs} > {part.gives} {step.number}"
+        )
         given[step.number] = part.gives
     return Drawn(prompt, "\n".join(lines), write_plan(steps))
 

@@ -1,7 +1,8 @@
 """Reasoning about colored objects: things on a table, in a row or in numbers; a question about color, place or count.
 
-Worked by copying the things in order, each with a verdict or a running count, as far as the question needs; then
-the options are copied up to the one that says the answer. A color is one of eighteen; the things may be unknown.
+Worked by what is asked, in short form (``left of jug``, ``neither red teal``), then by copying the things in order,
+each with a verdict or a running count, as far as the question needs; then the options are copied up to the one that says
+the answer. A color is one of eighteen; the things may be unknown.
 """
 
 from __future__ import annotations
@@ -233,8 +234,20 @@ def work(prompt: str) -> Drawn:
     """The worked answer of a question's text."""
     scene = parse(prompt)
     steps, answer = _WORKERS[scene.kind](scene)
-    reasoning = f"{steps}:{scan(scene.options, answer)}"
+    reasoning = f" {_ASKED[scene.kind].format(**scene.gaps)}:{steps}:{scan(scene.options, answer)}"
     return Drawn(prompt, reasoning, letter_of(scene.options, answer), choice_format(len(scene.options)))
+
+
+_ASKED = {
+    "color": "color of {x}",
+    "is": "is {x} {color}",
+    "neither": "neither {color} {other}",
+    "end": "{end} end",
+    "next": "{side} of {x}",
+    "far": "far from {x}",
+    "beside": "not {color} {side} of {x}",
+    "left": "without {x}, {y}",
+}
 
 
 def _upto(scene: Scene) -> int:
@@ -290,8 +303,12 @@ def _work_next(scene: Scene) -> tuple[str, str]:
 def _work_far(scene: Scene) -> tuple[str, str]:
     at, last = _upto(scene), len(scene.things) - 1
     wanted = scene.things[0 if at > last - at else last]
-    shown = ",".join(f" {number}{_shown(thing)}" for number, thing in enumerate(scene.things))
-    return f"{shown}; {at} {last - at} ={_shown(wanted)} = {wanted[1]}", wanted[1]
+    shown = ",".join(f"{_shown(thing)} {number}" for number, thing in enumerate(scene.things))
+    end = "first" if wanted is scene.things[0] else "last"
+    return (
+        f"{shown};{_shown(scene.things[at])} {at} {last - at} {end} ={_shown(wanted)} = {wanted[1]}",
+        wanted[1],
+    )
 
 
 def _work_beside(scene: Scene) -> tuple[str, str]:
@@ -312,8 +329,12 @@ def _work_beside(scene: Scene) -> tuple[str, str]:
 
 def _work_left(scene: Scene) -> tuple[str, str]:
     gone, asked = scene.gaps["x"], scene.gaps["y"]
-    steps, total = _counted(scene.things, lambda thing: _matches(asked, thing) and not _matches(gone, thing))
-    return steps, NUMERALS[total]
+    steps, total = [], 0
+    for thing in scene.things:
+        verdict = "gone" if _matches(gone, thing) else "y" if _matches(asked, thing) else "n"
+        total += thing[0] if verdict == "y" else 0
+        steps.append(f"{_shown(thing)} {verdict} {NUMERALS[total]}")
+    return ",".join(steps), NUMERALS[total]
 
 
 _WORKERS: dict[str, Callable[[Scene], tuple[str, str]]] = {

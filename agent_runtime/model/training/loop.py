@@ -39,7 +39,7 @@ class Recipe:
     weight_decay: float = 0.05
     reword: float = 0.3  # share of questions in other words than the benchmark's
     start_sha256: str | None = None  # of the weights that the run starts from; None: random ones
-    priors: dict[str, float] = field(default_factory=lambda: {"word_sorting": 0.7, "dyck_languages": 0.7})
+    priors: dict[str, float] = field(default_factory=lambda: {"word_sorting": 1.2, "dyck_languages": 0.7})
     shape: ModelShape = field(default_factory=ModelShape)
 
 
