@@ -15,7 +15,9 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
+from agent_runtime.engines.weights import CURVE, MANIFEST
 from agent_runtime.model.architecture import ModelShape
 from agent_runtime.model.families.base import BAN_LIST, question_hash
 from agent_runtime.model.families.templates import OPTIONS_MARK
@@ -45,12 +47,10 @@ def train(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-    own = args.run / "tokenizer.json"
-    if args.start is not None and not own.exists():  # a run that goes on keeps its tokenizer
-        args.run.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(args.start / "tokenizer.json", own)
-    tokenizer = Tokenizer.from_file(str(own))
     start, digest = None, None
+    if args.start is not None:
+        _go_on_from(args.start, args.run)
+    tokenizer = Tokenizer.from_file(str(args.run / "tokenizer.json"))
     if args.start is not None:
         model, digest = load_causal_lm(args.start)
         start = transplant(model.state_dict(), load_tokenizer(args.start), tokenizer)
@@ -70,24 +70,43 @@ def train(args: argparse.Namespace) -> None:
     trainer.run()
 
 
+def _go_on_from(start: Path, run: Path) -> None:
+    """Keeps what tells how the run's first weights came to be, and their tokenizer where the run has none of its own."""
+    run.mkdir(parents=True, exist_ok=True)
+    if not (run / "tokenizer.json").exists():
+        shutil.copyfile(start / "tokenizer.json", run / "tokenizer.json")
+    for name in (MANIFEST, CURVE):
+        shutil.copyfile(start / name, run / f"start-{name}")
+
+
+def _history(run: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The runs before this one, oldest first, and the points of their curves; none where it began with random weights."""
+    path = run / f"start-{MANIFEST}"
+    if not path.exists():
+        return [], []
+    start = json.loads(path.read_text("utf-8"))
+    last = {"recipe": start["recipe"], "trained": start["trained"]}
+    return [*start.get("earlier_runs", []), last], json.loads((run / f"start-{CURVE}").read_text("utf-8"))
+
+
 def export(args: argparse.Namespace) -> None:
-    """Writes a run's weights into the package, as every engine reads them, and the curve beside them."""
+    """Writes a run's weights into the package, as every engine reads them, with the curve from the first run on."""
     import torch
 
     from agent_runtime.engines.weights import early_folder, shipped_folder
-    from agent_runtime.model.export import export_model
+    from agent_runtime.model.export import export_model, write_curve
 
     if args.snapshot is None:
         weights = torch.load(args.run / "state.pt", map_location="cpu", weights_only=False)["model"]
         summary = json.loads((args.run / "curve.json").read_text("utf-8"))
         folder = args.out or shipped_folder()
-        lines = ",\n".join(json.dumps(point) for point in summary["curve"])
-        (MODEL_FOLDER / "curve.json").write_text(f"[\n{lines}\n]\n", "utf-8")
     else:
         saved = torch.load(args.run / f"snapshot-{args.snapshot:03d}.pt", map_location="cpu")
         weights, summary = saved["model"], saved["summary"]
         folder = args.out or early_folder()
-    facts = {"recipe": summary["recipe"], "trained": {name: summary[name] for name in TRAINED}}
+    earlier, curve = _history(args.run)
+    write_curve(folder, curve, summary["curve"])
+    facts = {"recipe": summary["recipe"], "trained": {name: summary[name] for name in TRAINED}, "earlier_runs": earlier}
     export_model(weights, ModelShape(), args.run / "tokenizer.json", folder, facts)
     print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir())} bytes")
 

@@ -13,12 +13,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.engines.weights import early_folder, read_manifest, shipped_folder
+from agent_runtime.engines.weights import CURVE, early_folder, shipped_folder
 from agent_runtime.model.card_export import write_card
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "model.md"
-CURVE = ROOT / "agent_runtime" / "model" / "curve.json"
 TITLES = {"families": "Fresh held-out tasks, level 3", "bbh": "The public BIG-Bench-Hard files"}
 
 
@@ -58,10 +57,7 @@ def main() -> None:
     args = parser.parse_args()
     reports = [json.loads(path.read_text("utf-8")) for path in args.reports]
     folder = {"shipped": shipped_folder(), "early": early_folder()}[args.model]
-    manifest = read_manifest(folder)
-    assert manifest is not None, f"{folder} has no manifest: export the model first"
-    whole = json.loads(CURVE.read_text("utf-8"))
-    card = write_card(folder, reports, [point for point in whole if point["tokens"] <= manifest["trained"]["tokens"]])
+    card = write_card(folder, reports, json.loads((folder / CURVE).read_text("utf-8")))
     if args.model == "shipped":
         write_tables(reports)
     print(f"card {card.digest.hex()} in {folder}: {len(card.to_json())} bytes")

@@ -23,7 +23,7 @@ from typing import Any
 
 from agent_runtime.errors import EngineFailed, ModelCorrupt, ModelMissing
 
-MANIFEST, CARD = "manifest.json", "card.json"
+MANIFEST, CARD, CURVE = "manifest.json", "card.json", "curve.json"
 SAFETENSORS, GGUF = "model.safetensors", "model-f16.gguf"
 SAFETENSORS_INDEX = "model.safetensors.index.json"
 _REINSTALL = "reinstall symphony, or run `python scripts/train_model.py export` with a finished training run"
@@ -35,7 +35,7 @@ def shipped_folder() -> Path:
 
 
 def early_folder() -> Path:
-    """Folder of the early model: the same run, stopped half-way. Weaker on purpose, to learn from and to compare with."""
+    """Folder of the early model: an earlier run, stopped half-way. Weaker on purpose, to learn from and to compare with."""
     return Path(str(resources.files("agent_runtime.model").joinpath("weights_early")))
 
 

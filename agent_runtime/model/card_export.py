@@ -32,6 +32,8 @@ LIMITS = (
 def write_card(folder: Path, reports: Sequence[Mapping[str, Any]], curve: Sequence[Mapping[str, Any]]) -> ModelCard:
     """Writes ``card.json`` into a folder of ours (a model's, or an adapter's), and pins it in the manifest.
 
+    What training took is counted over all runs that led to the weights.
+
     Args:
         reports: documents of `symphony eval` (policy ``single``, greedy, one chain, and votes).
         curve: points of the training: ``tokens``, and shares of solved examples by family.
@@ -55,6 +57,7 @@ def _card(
     names = MODEL_FILES if base is None else ADAPTER_FILES
     trained, files = manifest["trained"], manifest["files"]
     families = [name for name in trained["examples"] if name not in DRILLS]
+    runs = [*(run["trained"] for run in manifest.get("earlier_runs", [])), trained]
     return ModelCard(
         name=manifest["name"],
         kind="model" if base is None else "adapter",
@@ -69,10 +72,10 @@ def _card(
         context_tokens=manifest["shape"]["context_tokens"],
         training=CardTraining(
             seed=manifest["recipe"]["seed"],
-            tokens=trained["tokens"],
-            steps=trained["steps"],
-            seconds=round(trained.get("elapsed_s", 0)),
-            examples=sum(trained["examples"].values()),
+            tokens=sum(run["tokens"] for run in runs),
+            steps=sum(run["steps"] for run in runs),
+            seconds=round(sum(run.get("elapsed_s", 0) for run in runs)),
+            examples=sum(sum(run["examples"].values()) for run in runs),
         ),
         curve=_curve(curve),
         accuracy=tuple(entry for report in reports for entry in _accuracy(report)),

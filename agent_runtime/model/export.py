@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from agent_runtime.engines.lora import read_adapter
-from agent_runtime.engines.weights import GGUF, MANIFEST, SAFETENSORS
+from agent_runtime.engines.weights import CURVE, GGUF, MANIFEST, SAFETENSORS
 from agent_runtime.model.architecture import END_ID, END_TOKEN, PAD_ID, PAD_TOKEN, ModelShape, llama_config
 
 MODEL_NAME = "symphony-tiny"
@@ -68,6 +68,17 @@ def export_model(
     (folder / SAFETENSORS).chmod(0o644)  # the library leaves it private
     write_model_gguf(half, shape, folder / "tokenizer.json", folder / GGUF)
     write_manifest(folder, shape, facts)
+
+
+def write_curve(folder: Path, earlier: list[dict[str, Any]], points: list[dict[str, Any]]) -> None:
+    """The curve of all runs that led to these weights, a point a line: ``minutes`` and ``tokens`` go on where the earlier
+    runs' last point ends.
+    """
+    offset = {key: earlier[-1][key] if earlier else 0 for key in ("minutes", "tokens")}
+    whole = [*earlier, *({**point, **{key: round(point[key] + offset[key], 2) for key in offset}} for point in points)]
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ",\n".join(json.dumps(point) for point in whole)
+    (folder / CURVE).write_text(f"[\n{lines}\n]\n", "utf-8")
 
 
 def write_manifest(folder: Path, shape: ModelShape, facts: dict[str, Any]) -> None:

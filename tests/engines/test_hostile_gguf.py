@@ -291,13 +291,13 @@ def test_a_child_that_is_no_longer_itself_is_not_believed(answer: bytes, kind: t
     engine = opened()
     assert engine._child is not None
     near, far = Pipe()
-    engine._child.work.connection.close()
-    engine._child.work.connection = near
+    old, engine._child.work.connection = engine._child.work.connection, near  # closed, the child would end, and be replaced
     far.send_bytes(answer)
     with pytest.raises(kind) as caught:
         engine.generate([PROMPT], **REQUEST)
     assert type(caught.value) is kind
     far.close()
+    old.close()
 
 
 def test_tokens_are_counted_while_an_answer_is_made(opened: Open) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from agent_runtime import model
 from agent_runtime.engines import open_engine
 from agent_runtime.engines.weights import (
     CARD,
+    CURVE,
     GGUF,
     SAFETENSORS,
     adapters_folder,
@@ -47,12 +49,16 @@ def test_every_file_is_the_one_that_the_manifest_pins() -> None:
     assert {"recipe", "trained", "shape", "licence"} <= set(manifest)
 
 
-def test_the_curve_is_the_recipes_own() -> None:
-    manifest = read_manifest(shipped_folder())
+@pytest.mark.parametrize("folder", [shipped_folder(), early_folder()], ids=["shipped", "early"])
+def test_the_curve_is_that_of_the_runs(folder: Path) -> None:
+    manifest = read_manifest(folder)
     assert manifest is not None
-    curve = json.loads((MODEL_FOLDER / "curve.json").read_text())
-    assert curve[-1]["tokens"] == manifest["trained"]["tokens"]
+    curve = json.loads((folder / CURVE).read_text())
+    runs = [*manifest["earlier_runs"], manifest]
+    last = sum(run["trained"]["tokens"] for run in runs)
+    assert 0.95 * last < curve[-1]["tokens"] <= last, "a snapshot lies between two points"
     assert curve[-1]["loss"] < curve[0]["loss"]
+    assert all(one["tokens"] < other["tokens"] for one, other in pairwise(curve))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +93,7 @@ def test_random_weights_solve_nothing() -> None:
 
 def test_every_card_is_of_the_weights_beside_it() -> None:
     """And the specialists' agents declare what their cards have measured, and nothing else."""
-    for folder in (shipped_folder(), *(adapters_folder() / name for name in SPECIALISTS)):
+    for folder in (shipped_folder(), early_folder(), *(adapters_folder() / name for name in SPECIALISTS)):
         card = ModelCard.parse(read_verified(folder, CARD))
         for path in (*folder.glob("*.safetensors"), *folder.glob("*.gguf")):
             assert card.is_of(bytes.fromhex(sha256_of(path)))

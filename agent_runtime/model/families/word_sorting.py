@@ -3,15 +3,14 @@
 Worked so that every step is a copy or a comparison of a few tokens nearby, and no word has to be found by its own
 pieces: each word gets a capital as its name.
 
-    A syndrome B covert C covalent         the words with their names
-    A s y n: y n A;                        a word's first three letters, then the whole bucket of its first letter
-    B c o v: o v B;                          so far, sorted, each word as its second and third letter and its name
-    C c o v B c o v e r t, C c o v a l e n t, e a: o v C o v B
+    A syndrome s y n: y n A;               a word with its name and its first three letters, then the whole bucket of
+    B covert c o v: o v B;                   its first letter so far, sorted, each word as its second and third letter
+    C covalent c o v B c o v e r t, c o v a: o v C o v B                  and its name
     a b c C B d … s A                      the alphabet, each letter with the last state of its bucket
     C covalent B covert A syndrome         the words behind their names
 
-Where three letters do not tell two words of a bucket apart, both are spelled and the first letters that differ are
-set side by side (``.`` stands behind the end of a word).
+Where three letters do not tell two words of a bucket apart, the other one is spelled, and then this one up to the first
+letter that differs (``.`` stands behind the end of a word).
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def work(prompt: str) -> Drawn:
     if len(words) > len(LETTERS):
         raise ValueError(f"{len(words)} words are more than there are names for")
     named = dict(zip(LETTERS, words, strict=False))
-    lines = [_listed(named, list(named))]
+    lines = []
     buckets: dict[str, list[str]] = {}
     for name, entry in named.items():
         bucket = buckets.setdefault(entry[0], [])
@@ -64,13 +63,13 @@ def work(prompt: str) -> Drawn:
         while place < len(bucket):
             other = named[bucket[place]]
             if _key(other) == _key(entry):
-                spelled.append(_compared(bucket[place], other, name, entry))
+                spelled.append(f" {bucket[place]}{_compared(other, entry)}")
             if entry < other:
                 break
             place += 1
         bucket.insert(place, name)
         state = "".join(f"{_spaced(_key(named[member])[1:])} {member}" for member in bucket)
-        lines.append(f" {name}{_spaced(_key(entry))}{''.join(spelled)}:{state}")
+        lines.append(f" {name} {entry}{_spaced(_key(entry))}{''.join(spelled)}:{state}")
     letters = sorted({*string.ascii_lowercase, *buckets})
     walk = [f" {letter}" + "".join(f" {name}" for name in buckets.get(letter, [])) for letter in letters]
     order = [name for letter in letters for name in buckets.get(letter, [])]
@@ -91,12 +90,11 @@ def _spaced(letters: str) -> str:
     return "".join(f" {letter}" for letter in letters)
 
 
-def _compared(first: str, one: str, second: str, other: str) -> str:
-    """Both words spelled, and the first two letters that differ."""
-    left, right = next(
-        (a, b) for a, b in zip(one + "." * len(other), other + "." * len(one), strict=False) if a != b
-    )
-    return f" {first}{_spaced(one)}, {second}{_spaced(other)}, {left} {right}"
+def _compared(other: str, entry: str) -> str:
+    """The other word spelled, and this one up to the first letter that differs."""
+    pairs = zip(other + "." * len(entry), entry + ".", strict=False)
+    upto = next((at for at, (left, right) in enumerate(pairs) if left != right), len(entry))
+    return f"{_spaced(other)},{_spaced((entry + '.')[: upto + 1])}"
 
 
 def solve(prompt: str) -> str:
