@@ -1,0 +1,54 @@
+"""The drawing of earned curves: a panel a lane, a line a report, names as plain text."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "plot_earned.py"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("plot_earned", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def report(**skills: list[float]) -> dict:
+    lanes = {name: {"seats": len(earned), "accuracy": 0.75, "earned": earned} for name, earned in skills.items()}
+    return {"earned": {"1": {"agents": {}}, "3": {"agents": {"<b>bo</b>": lanes}}}}
+
+
+def test_a_line_a_report_and_its_accuracy(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "with.json").write_text(json.dumps(report(navigate=[0.5, 1.0], plan=[0.25])))
+    (tmp_path / "without.json").write_text(json.dumps(report(navigate=[0.0, 0.25, 0.5, 0.5])))
+    files = [f"gold=a fifth={tmp_path / 'with.json'}", f"none={tmp_path / 'without.json'}"]
+    monkeypatch.setattr(sys, "argv", ["plot_earned.py", *files, "--out", str(tmp_path / "out.svg")])
+    script.main()
+    root = ElementTree.parse(tmp_path / "out.svg").getroot()
+    texts = [element.text for element in root.iter(f"{SVG}text")]
+    assert texts[:2] == ["gold=a fifth", "none"]
+    assert "<b>bo</b>: navigate" in texts and "<b>bo</b>: plan" in texts and "4 seats" in texts
+    lines = [element.attrib["points"].split() for element in root.iter(f"{SVG}polyline")]
+    assert [len(line) for line in lines] == [2, 4, 1], "with and without of one lane, then the other lane's only one"
+    heights = [float(point.split(",")[1]) for point in lines[0]]
+    assert heights == [script.HEAD + script.GAP // 2 + script.HEIGHT / 2, script.HEAD + script.GAP // 2]
+    assert len(list(root.iter(f"{SVG}path"))) == 3, "what each deserves"
+
+
+def test_only_the_longest_lanes(script: ModuleType) -> None:
+    lanes = script.lanes_of(report(navigate=[0.5, 1.0], plan=[0.25]))
+    drawn = script.drawing({"one": lanes}, 1)
+    assert "navigate" in drawn and "plan" not in drawn
