@@ -22,6 +22,7 @@ from api.schema.write import (
     UnsignedTx,
     WithdrawRequest,
 )
+from api.uploads import keep_upload
 from symphony_chain.abi import contract_error
 from symphony_chain.content.store import ContentStore
 from symphony_chain.deploy import Deployment
@@ -43,7 +44,6 @@ from symphony_chain.spec.body import TaskBody
 from symphony_chain.spec.header import BeaconHeader
 from symphony_chain.types import NATIVE, Task
 
-PIN_OWNER = "draft"
 #: How long a signed claim or withdrawal counts.
 PAYMENT_S = 3600
 
@@ -59,10 +59,18 @@ class Drafts:
     # --- tasks ---
 
     def task(
-        self, request: DraftRequest, *, store: ContentStore, endpoint: str, random_bytes: Callable[[int], bytes]
+        self,
+        request: DraftRequest,
+        *,
+        store: ContentStore,
+        pinned: bool,
+        endpoint: str,
+        random_bytes: Callable[[int], bytes],
     ) -> Draft:
         """The draft of a task; its header and body are in the store afterwards.
 
+        Args:
+            pinned: as for `keep_upload`; a draft costs a stranger nothing, so theirs is not.
         Raises:
             InvalidInput: a skill or the answer format is unknown, or a text is too long. StoreFull: no room for the texts.
             InvalidInput `draft.out_of_range`: the market takes no such task.
@@ -82,9 +90,8 @@ class Drafts:
         task = _task(request, header.digest, self.rpc.head().timestamp, salt)
         calldata = encode_post(task)  # first: it says clearly which value does not fit the contract
         self._check(task.requester, calldata)
-        cids = [store.add(document.to_json(), kind).cid for document, kind in ((body, "body"), (header, "header"))]
-        for cid in cids:
-            store.pin(cid, PIN_OWNER)
+        texts = (("body", body.to_json()), ("header", header.to_json()))
+        body_cid, header_cid = (keep_upload(store, kind, data, pinned=pinned).cid for kind, data in texts)
         balance_wei = MarketClient(self.rpc, self.deployment.market).balance(task.requester, task.token)
         return Draft(
             order={"kind": "post", "task": task.as_json()},
@@ -97,8 +104,8 @@ class Drafts:
             escrow_wei=task.escrow_wei,
             balance_wei=balance_wei,
             deposits=self._deposits(task.requester, task.token, task.escrow_wei - balance_wei),
-            header_cid=str(cids[1]),
-            body_cid=str(cids[0]),
+            header_cid=header_cid,
+            body_cid=body_cid,
         )
 
     def hire(self, request: HireRequest) -> Hire:

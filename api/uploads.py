@@ -1,7 +1,8 @@
 """Uploads of documents to the API's content store: which kinds, how large, and from whom. Knows no IPFS.
 
 On a devnet everything on this machine may bring documents. From anybody else the store takes what the chain names already: an
-agent's registration file, the first cards that this names once it is at hand, the trace of an opened seat, a task's header.
+agent's registration file, the first cards that this names once it is at hand, the trace of an opened seat, a task's header,
+the body that this names once it is at hand.
 Naming costs gas, which makes filling the store dear and not impossible: when it is full, what nobody pinned goes, oldest first.
 """
 
@@ -18,6 +19,7 @@ from api.reader import Reader
 from api.schema.write import Uploaded
 from api.texts import Texts
 from symphony_chain.canonical import sha256
+from symphony_chain.content.cid import Cid
 from symphony_chain.content.errors import StoreFull, TooLarge
 from symphony_chain.content.store import ContentStore
 from symphony_chain.deploy import Deployment
@@ -75,7 +77,9 @@ def may_upload(request: Request, deployment: Deployment) -> bool:
 
 
 def require_named(reader: Reader, texts: Texts, kind: str, place: Place, data: bytes) -> None:
-    """Raises Forbidden unless the chain names this document of this kind at this place; a card, its agent's file at hand."""
+    """Raises Forbidden unless the chain names this document of this kind at this place, or a document at hand that it names: a
+    card's is its agent's file, a body's its task's header.
+    """
     if sha256(data) not in _named(reader, texts, kind, place):
         raise Forbidden(
             f"the chain names no such {kind[:40]} there, and other uploads are open only on devnets and from this machine",
@@ -97,6 +101,9 @@ def _named(reader: Reader, texts: Texts, kind: str, place: Place) -> set[bytes]:
     facts = reader.task(place.task.lower()) if place.task is not None else None
     if kind == "header" and facts is not None:
         found = [facts.record.header]
+    if kind == "body" and facts is not None:
+        header = texts.header(bytes.fromhex(facts.record.header[2:]))
+        return set() if header is None else {Cid.parse(header["body"]["cid"]).digest}
     if kind == "trace" and facts is not None:
         found = [seat.trace_digest or seat.evidence_digest for seat in facts.seats if seat.seat == place.seat]
     return {bytes.fromhex(digest[2:]) for digest in found if digest}

@@ -41,6 +41,7 @@ def post_draft(request: Request, draft: DraftRequest) -> Response:
     made = parts.drafts.task(
         draft,
         store=parts.store,
+        pinned=may_upload(request, parts.deployment),
         endpoint=parts.settings.public_url or str(request.base_url).rstrip("/"),
         random_bytes=os.urandom,
     )
@@ -84,12 +85,12 @@ async def put_content(
     request: Request,
     kind: Annotated[str, Query(description=", ".join(KINDS))],
     agent: Annotated[int | None, Query(ge=0, le=MAX_AGENT_ID, description="whose registration file or model card it is")] = None,
-    task: Annotated[str | None, Query(pattern=r"^0x[0-9a-fA-F]{64}$", description="whose header or trace it is")] = None,
+    task: Annotated[str | None, Query(pattern=r"^0x[0-9a-fA-F]{64}$", description="whose header, body or trace it is")] = None,
     seat: Annotated[int | None, Query(ge=0, le=15, description="of the task, whose trace it is")] = None,
 ) -> Response:
     """Keeps a document of one of our formats for others to fetch. On a devnet, whatever comes from this machine; else only what
-    the chain names: the registration file of `agent`, a card that this file names once it is at hand, the header of `task`, the
-    trace of its opened `seat`.
+    the chain names: the registration file of `agent`, a card that this file names once it is at hand, the header of `task`, its
+    body once the header is at hand, the trace of its opened `seat`.
     """
     parts = services(request)
     trusted, data = may_upload(request, parts.deployment), await request.body()

@@ -448,11 +448,13 @@ def test_uploads_are_closed_to_others(live: World) -> None:
 
 
 def test_what_the_chain_names_is_taken_from_anybody(live: World, tmp_path: Path) -> None:
-    """A stranger brings a registration file, a task's header and an opened seat's trace, each where the chain names it."""
+    """A stranger brings a registration file, a task's header and body, and an opened seat's trace, each where the chain names
+    it, or what it names."""
     scenario, store = live.scenario, ContentStore(tmp_path / "elsewhere", max_bytes=1 << 20)
     with store:
         header = text_of(store, "Named", "Named on chain")
         texts = {"header": store.get(Cid.from_digest(header), 1 << 20)}
+        texts["body"] = store.get(BeaconHeader.parse(texts["header"]).body.cid, 1 << 20)
         posted = scenario.post(header=header)
         texts["trace"] = trace_of(header, "7").to_json()
         finish(scenario, posted, ["7", "7", "7"], {0: sha256(texts["trace"])})
@@ -461,7 +463,7 @@ def test_what_the_chain_names_is_taken_from_anybody(live: World, tmp_path: Path)
         texts["registration"] = store.get(Cid.from_digest(registered), 1 << 20)
     live.index()
     task = "0x" + posted.task_id.hex()
-    places = {"header": {"task": task}, "trace": {"task": task, "seat": 0}, "registration": {"agent": 1}}
+    places = {"header": {"task": task}, "body": {"task": task}, "trace": {"task": task, "seat": 0}, "registration": {"agent": 1}}
     with TestClient(create_app(live.settings), client=("203.0.113.9", 5)) as stranger:
 
         def put(kind: str, data: bytes, **place: object) -> tuple[int, str]:
@@ -469,6 +471,7 @@ def test_what_the_chain_names_is_taken_from_anybody(live: World, tmp_path: Path)
             return answer.status_code, answer.json().get("code", "")
 
         assert stranger.get(f"/v1/tasks/{task}/seats/0/trace").status_code == 404
+        assert put("body", texts["body"], task=task) == (403, "api.uploads_closed"), "no header says so yet"
         for kind, place in places.items():
             assert put(kind, texts[kind]) == (403, "api.uploads_closed"), "nobody says where"
             assert put(kind, texts[kind] + b" ", **place) == (403, "api.uploads_closed"), "other bytes"
@@ -480,6 +483,16 @@ def test_what_the_chain_names_is_taken_from_anybody(live: World, tmp_path: Path)
         assert stranger.get(f"/v1/tasks/{task}/seats/0/trace").json()["answer"] == "7"
         assert stranger.get("/v1/agents/1").json()["name"] == "Renamed"
         assert stranger.get(f"/v1/tasks/{task}").json()["title"] == "Named"
+
+
+@pytest.mark.parametrize(("client", "pinned"), [("203.0.113.9", False), ("127.0.0.1", True)])
+def test_a_strangers_draft_may_go_when_the_store_is_full(live: World, tmp_path: Path, client: str, pinned: bool) -> None:
+    folder = tmp_path / "texts"
+    with TestClient(create_app(replace(live.settings, content_dir=folder)), client=(client, 5)) as http:
+        made = http.post("/v1/tasks/draft", json=WISH | {"requester": live.scenario.requester.address}).json()
+    with ContentStore(folder, max_bytes=1 << 20) as store:
+        owners = [store.stat(Cid.parse(made[name])).pin_owners for name in ("header_cid", "body_cid")]
+    assert [bool(names) for names in owners] == [pinned, pinned]
 
 
 def test_full_store(live: World, tmp_path: Path) -> None:
