@@ -20,7 +20,13 @@ Lanes = dict[tuple[str, str], dict[str, Any]]
 
 
 def lanes_of(report: dict[str, Any]) -> Lanes:
-    """(agent, skill) → ``{seats, accuracy, earned}``, of the report's last number of votes."""
+    """(agent, skill) → ``{seats, accuracy, earned}``, of the report's last number of votes.
+
+    Raises:
+        SystemExit: nobody earned anything there.
+    """
+    if not report.get("earned"):
+        raise SystemExit("a report has no `earned`: measure with --policy broadcast or routed, and --json")
     agents = list(report["earned"].values())[-1]["agents"]
     return {(agent, skill): lane for agent, skills in agents.items() for skill, lane in skills.items()}
 
@@ -79,6 +85,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=12, help="panels: agents and skills with the most seats")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
+    if len(args.reports) > len(COLORS):
+        parser.error(f"{len(args.reports)} reports are more than there are colors for: give at most {len(COLORS)}")
     named = [report.rpartition("=") for report in args.reports]
     reports = {name: lanes_of(json.loads(Path(file).read_text("utf-8"))) for name, _, file in named}
     args.out.write_text(drawing(reports, args.most), "utf-8")

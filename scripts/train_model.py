@@ -48,7 +48,7 @@ def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     start, digest = None, None
-    if args.start is not None:
+    if args.start is not None and not (args.run / f"start-{MANIFEST}").exists():
         _go_on_from(args.start, args.run)
     tokenizer = Tokenizer.from_file(str(args.run / "tokenizer.json"))
     if args.start is not None:
@@ -72,6 +72,9 @@ def train(args: argparse.Namespace) -> None:
 
 def _go_on_from(start: Path, run: Path) -> None:
     """Keeps what tells how the run's first weights came to be, and their tokenizer where the run has none of its own."""
+    missing = [name for name in (MANIFEST, CURVE, "tokenizer.json") if not (start / name).exists()]
+    if missing:
+        raise SystemExit(f"{start} has no {missing[0]}: name a folder that `export` wrote")
     run.mkdir(parents=True, exist_ok=True)
     if not (run / "tokenizer.json").exists():
         shutil.copyfile(start / "tokenizer.json", run / "tokenizer.json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.model.families.base import BAN_LIST, question_hash
+from tests.scripts.loading import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,11 +31,7 @@ def test_the_page_is_up_to_date() -> None:
 def test_the_ban_list_is_made_from_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = importlib.util.spec_from_file_location("train_model", ROOT / "scripts" / "train_model.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script("train_model")
     monkeypatch.setattr(script, "MODEL_FOLDER", tmp_path)
     question = "Which is it?\nOptions:\n(A) this\n(B) that"
     (tmp_path / "a.json").write_text(json.dumps({"examples": [{"input": question, "target": "(A)"}]}))

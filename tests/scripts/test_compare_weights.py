@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from agent_runtime.evaluation.samples import Chain, Draw, prompt_digest
 from agent_runtime.model.datasets import TaskItem
 from tests.evaluation.people import task
+from tests.scripts.loading import load_script
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-
-import compare_weights
+compare_weights = load_script("compare_weights")
 
 
 def draw(item: TaskItem, *chains: tuple[str, float, int]) -> Draw:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -11,17 +10,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "plot_earned.py"
+from tests.scripts.loading import load_script
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("plot_earned", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("plot_earned")
 
 
 def report(**skills: list[float]) -> dict:
@@ -46,6 +42,15 @@ def test_a_line_a_report_and_its_accuracy(
     heights = [float(point.split(",")[1]) for point in lines[0]]
     assert heights == [script.HEAD + script.GAP // 2 + script.HEIGHT / 2, script.HEAD + script.GAP // 2]
     assert len(list(root.iter(f"{SVG}path"))) == 3, "what each deserves"
+
+
+def test_bad_input(script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="no `earned`"):
+        script.lanes_of({"suite": "families", "policy": "single"})
+    monkeypatch.setattr(sys, "argv", ["plot_earned.py", *["a=b.json"] * 5, "--out", "never.svg"])
+    with pytest.raises(SystemExit, match="2"):
+        script.main()
+    assert "give at most 4" in capsys.readouterr().err
 
 
 def test_only_the_longest_lanes(script: ModuleType) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -16,18 +15,14 @@ import torch
 
 from agent_runtime.engines.weights import CURVE, SAFETENSORS, early_folder, read_manifest, sha256_of
 from agent_runtime.model.architecture import ModelShape, build_model
+from tests.scripts.loading import load_script
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train_model.py"
 SUMMARY = {"recipe": {"seed": 4}, "steps": 6, "tokens": 700, "elapsed_s": 90.0, "examples": {"plan": 5}, "rejected_as_public": {}}
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_model", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("train_model")
 
 
 @pytest.fixture
@@ -73,6 +68,12 @@ def test_a_run_that_goes_on_tells_where_from(
     went_on = written["curve"][len(before) :]
     assert [point["tokens"] for point in went_on] == [before[-1]["tokens"] + 300, before[-1]["tokens"] + 700]
     assert [round(point["minutes"] - before[-1]["minutes"], 2) for point in went_on] == [0.5, 1.5]
+
+
+def test_a_start_that_is_no_export_of_ours(script: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"has no manifest\.json: name a folder that `export` wrote"):
+        script._go_on_from(tmp_path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_with_a_tokenizer_of_its_own_keeps_it(script: ModuleType, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from agent_runtime.model.families.nouns import CLASSES, NUMERALS, class_of, coun
 
 NAME = "object_counting"
 ITEMS = {1: (2, 4), 2: (3, 7), 3: (2, 11), 4: (11, 14), 5: (15, 18)}
+STRANGERS = {1: [0, 1], 2: [0, 0, 1, 1, 2], 3: [0, 0, 1, 1, 2, 3], 4: [1, 2, 3, 4], 5: [2, 3, 4, 5]}
+#: What the working calls an item of a class.
 SAID = {
     "fruits": "fruit",
     "vegetables": "vegetable",
@@ -21,7 +23,6 @@ SAID = {
     "musical instruments": "instrument",
     "objects": "thing",
 }
-STRANGERS = {1: [0, 1], 2: [0, 0, 1, 1, 2], 3: [0, 0, 1, 1, 2, 3], 4: [1, 2, 3, 4], 5: [2, 3, 4, 5]}
 
 
 def draw(rng: Random, level: int) -> Drawn:

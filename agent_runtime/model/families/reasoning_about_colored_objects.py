@@ -269,13 +269,16 @@ def _work_color(scene: Scene) -> tuple[str, str]:
 
 
 def _counted(
-    things: list[tuple[int, str, str]], counts: Callable[[tuple[int, str, str]], bool]
+    things: list[tuple[int, str, str]],
+    counts: Callable[[tuple[int, str, str]], bool],
+    gone: Callable[[tuple[int, str, str]], bool] = lambda thing: False,
 ) -> tuple[str, int]:
+    """Every thing with a verdict (``gone`` comes before ``y`` and ``n``) and the running count."""
     steps, total = [], 0
     for thing in things:
-        good = counts(thing)
-        total += thing[0] if good else 0
-        steps.append(f"{_shown(thing)} {'y' if good else 'n'} {NUMERALS[total]}")
+        verdict = "gone" if gone(thing) else "y" if counts(thing) else "n"
+        total += thing[0] if verdict == "y" else 0
+        steps.append(f"{_shown(thing)} {verdict} {NUMERALS[total]}")
     return ",".join(steps), total
 
 
@@ -329,12 +332,10 @@ def _work_beside(scene: Scene) -> tuple[str, str]:
 
 def _work_left(scene: Scene) -> tuple[str, str]:
     gone, asked = scene.gaps["x"], scene.gaps["y"]
-    steps, total = [], 0
-    for thing in scene.things:
-        verdict = "gone" if _matches(gone, thing) else "y" if _matches(asked, thing) else "n"
-        total += thing[0] if verdict == "y" else 0
-        steps.append(f"{_shown(thing)} {verdict} {NUMERALS[total]}")
-    return ",".join(steps), NUMERALS[total]
+    steps, total = _counted(
+        scene.things, lambda thing: _matches(asked, thing), lambda thing: _matches(gone, thing)
+    )
+    return steps, NUMERALS[total]
 
 
 _WORKERS: dict[str, Callable[[Scene], tuple[str, str]]] = {
