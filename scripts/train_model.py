@@ -1,10 +1,11 @@
 """Trains the built-in model from nothing: ``tokenizer``, ``train`` (resumes where it stopped), ``export``;
-``ban`` renews the list of public questions.
+``ban`` renews the list of public questions, ``words`` the list of words.
 
     python scripts/train_model.py tokenizer --out /tmp/run
     python scripts/train_model.py train --run /tmp/run --tokens 120
     python scripts/train_model.py export --run /tmp/run
     python scripts/train_model.py ban --bbh PATH_OF_BIG_BENCH_HARD_JSON_FILES
+    python scripts/train_model.py words --dictionary /usr/share/dict/american-english
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from agent_runtime.engines.weights import CURVE, MANIFEST
@@ -56,7 +58,7 @@ def train(args: argparse.Namespace) -> None:
         start = transplant(model.state_dict(), load_tokenizer(args.start), tokenizer)
     recipe = Recipe(
         seed=args.seed, tokens=round(args.tokens * 1e6), batch_tokens=args.batch_tokens, constant_share=args.constant,
-        start_sha256=digest,
+        learning_rate=args.rate, start_sha256=digest,
     )
     trainer = Trainer(
         recipe, tokenizer, args.run, device=device, clock=time.monotonic, compiled=not args.no_compile, start=start,
@@ -132,6 +134,17 @@ def ban(args: argparse.Namespace) -> None:
     print(f"{len(questions)} questions banned, {len(digests)} hashes")
 
 
+def words(args: argparse.Namespace) -> None:
+    """Draws the package's list of words from a dictionary with one word a line (Debian's wamerican; licence beside the
+    list): lower-cased, letters only.
+    """
+    lines = args.dictionary.read_text("utf-8").split()
+    kept = sorted({line.lower() for line in lines if line.isascii() and line.isalpha() and 2 <= len(line) <= 14})
+    chosen = sorted(Random(args.seed).sample(kept, min(args.count, len(kept))))
+    (MODEL_FOLDER / "words.txt").write_text("".join(f"{word}\n" for word in chosen), "ascii")
+    print(f"{len(chosen)} of {len(kept)} words")
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -151,6 +164,12 @@ def main() -> None:
             )
             command.add_argument(
                 "--constant", type=float, default=0.5, help="share of the run before the learning rate falls"
+            )
+            command.add_argument(
+                "--rate",
+                type=float,
+                default=3e-3,
+                help="highest learning rate; half of it or less to go on from trained weights",
             )
             command.add_argument(
                 "--start",
@@ -175,6 +194,11 @@ def main() -> None:
     command = commands.add_parser("ban")
     command.set_defaults(action=ban)
     command.add_argument("--bbh", type=Path, required=True)
+    command = commands.add_parser("words")
+    command.set_defaults(action=words)
+    command.add_argument("--dictionary", type=Path, required=True)
+    command.add_argument("--count", type=int, default=30_000)
+    command.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
     args.action(args)
 

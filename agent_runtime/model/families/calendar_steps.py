@@ -5,6 +5,8 @@ Knows no task family. ``Day`` is (year, month, day) in the Gregorian calendar.
 
 from __future__ import annotations
 
+from agent_runtime.model.families.digits import add
+
 Day = tuple[int, int, int]
 
 
@@ -27,7 +29,7 @@ def move_days(day: Day, days: int) -> tuple[str, Day]:
     """
     year, month, date = day
     total = date + days
-    steps = [f"{days:+d}: {date}{days:+d}={total}"]
+    steps = [f"{days:+d}: {_sum(date, days, by_heart=10)}"]
     while total > length(year, month):
         size = length(year, month)
         steps.append(f"m{month} {size}, {total}-{size}={total - size}")
@@ -59,4 +61,9 @@ def move_years(day: Day, years: int) -> tuple[str, Day]:
     """Worked step of going years forward or back; 29 February becomes the 28th where there is none."""
     year, month, date = day
     arrived = (year + years, month, min(date, length(year + years, month)))
-    return f" y{years:+d}: {year}{years:+d}={year + years}; {shown(arrived)}", arrived
+    return f" y{years:+d}: {_sum(year, years, by_heart=1)}; {shown(arrived)}", arrived
+
+
+def _sum(a: int, b: int, by_heart: int) -> str:
+    """``28+10=38``; digit by digit where ``b`` is more than what is known by heart."""
+    return f"{a}{b:+d}={a + b}" if abs(b) <= by_heart else add(a, b)

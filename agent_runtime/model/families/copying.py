@@ -18,17 +18,25 @@ SEPARATORS = (", ", " -, ", " :\n ", " ; ")
 
 
 def draw(rng: Random, level: int) -> Drawn:
-    """A list of one kind of item and its copy; spelled letter by letter now and then."""
-    kind = rng.randrange(7)
+    """A list of one kind of item and its copy, or a list of words, each with its first letters."""
     size = rng.randint(*SIZES[level])
+    if rng.random() < 0.4:
+        return _spelled(rng, max(2, size // 3))
+    kind = rng.randrange(7)
     items = [_item(rng, kind) for _ in range(size if kind < 5 else size // 2 + 1)]
-    if kind == 0 and rng.random() < 0.3:
-        items = items[: max(2, size // 3)]
-        spelled = ",".join("".join(f" {letter}" for letter in item[:3]) + f" {item}" for item in items)
-        return Drawn("Spell: " + " ".join(items), spelled, "done")
     if rng.random() < 0.5:
         return Drawn("Copy: " + " ".join(items), " " + " ".join(items), "done")
     return Drawn("List: " + " ".join(items), " " + rng.choice(SEPARATORS).join(items), "done")
+
+
+def _spelled(rng: Random, size: int) -> Drawn:
+    words = [word(rng) for _ in range(size)]
+    letters = rng.choice([3, 3, 20])
+    return Drawn(
+        "Spell: " + " ".join(words),
+        ",".join(f" {item}{''.join(f' {letter}' for letter in item[:letters])}" for item in words),
+        "done",
+    )
 
 
 def _item(rng: Random, kind: int) -> str:

@@ -187,25 +187,40 @@ def draw(rng: Random, level: int, size: int) -> Drawn:
 
 
 def _statements(rng: Random, level: int, size: int) -> list[tuple[int, int]]:
+    """Places of some objects and pairs, as few as decide the order and, at some levels, some to spare. As in the public
+    files most pairs are neighbours, and a pair may hold a placed object.
+    """
     order = rng.sample(range(size), size)
     fixed = {1: size - 1, 2: size - 2, 3: rng.choice(PLACED[size]), 4: 0, 5: 0}[level]
+    spare = {3: rng.random() < 0.03, 4: size // 3, 5: max(2, size // 2 + 1)}.get(level, 0)
     while True:
-        pinned = rng.sample(range(size), fixed)
+        pinned = set(rng.sample(range(size), fixed))
         statements = [(order[at], -(at + 1)) for at in pinned]
-        free = [at for at in range(size) if at not in pinned]
-        chain = list(zip(free, free[1:], strict=False))
-        for index in range(len(chain)):  # not only neighbours: a looser pair, where the rest still decides
-            if rng.random() < 0.25:
-                chain[index] = _pair(rng, size)
-        spare = {3: rng.random() < 0.03, 4: size // 3, 5: max(2, size // 2 + 1)}.get(level, 0)
-        while len(chain) < len(free) - 1 + spare:
+        pairs = _pairs(rng, size, pinned)
+        while len(pairs) < max(0, size - 1 - fixed) + spare:
             pair = _pair(rng, size)
-            if pair not in chain or len(set(chain)) == size * (size - 1) // 2:  # then one is said twice
-                chain.append(pair)
-        statements += [(order[a], order[b]) for a, b in chain]
+            if pair not in pairs or len(set(pairs)) == size * (size - 1) // 2:  # then one is said twice
+                pairs.append(pair)
+        statements += [(order[a], order[b]) for a, b in pairs]
         if (level == 5 or len(set(statements)) == len(statements)) and _moves(size, statements) is not None:
             rng.shuffle(statements)
             return statements
+
+
+def _pairs(rng: Random, size: int, pinned: set[int]) -> list[tuple[int, int]]:
+    """The free places as a chain. Where a link passes by a placed object, that one often stands for one of its ends;
+    a few links are any pair: whether the rest still decides is for the caller to see.
+    """
+    free = [at for at in range(size) if at not in pinned]
+    pairs = []
+    for low, high in zip(free, free[1:], strict=False):
+        if high > low + 1 and rng.random() < 0.8:
+            pairs.append((low, low + 1) if rng.random() < 0.5 else (high - 1, high))
+        elif rng.random() < 0.35:
+            pairs.append(_pair(rng, size))
+        else:
+            pairs.append((low, high))
+    return pairs
 
 
 def _pair(rng: Random, size: int) -> tuple[int, int]:

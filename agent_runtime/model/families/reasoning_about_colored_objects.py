@@ -1,8 +1,9 @@
 """Reasoning about colored objects: things on a table, in a row or in numbers; a question about color, place or count.
 
-Worked by what is asked, in short form (``left of jug``, ``neither red teal``), then by copying the things in order,
-each with a verdict or a running count, as far as the question needs; then the options are copied up to the one that says
-the answer. A color is one of eighteen; the things may be unknown.
+Worked by what is asked, in short form (``left of jug``, ``neither red teal``), then by copying the things in order as
+far as the question needs, each with what it is held against (``red pen pen ? jug n``, ``red pen red ? red y``) and, where
+things are counted, with the count so far; then the options are copied up to the one that says the answer. A verdict
+stands right behind the two words that it compares. A color is one of eighteen; the things may be unknown.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ SURFACES = ("floor", "nightstand", "desk", "table", "shelf", "bench")
 NOUNS = ("items", "objects", "things")
 #: Things per level for singles, and kinds for groups (a kind stands several times).
 SINGLES = {1: [2, 3], 2: [3, 4], 3: [2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6], 4: [7, 8, 9], 5: [10, 11, 12]}
-GROUPS = {1: [2, 3], 2: [3, 4, 5], 3: [2, 3, 3, 4, 5, 6, 6, 7, 7, 8, 9, 14], 4: [12, 14, 16], 5: [16, 19, 22]}
+GROUPS = {1: [2, 3], 2: [3, 4, 5], 3: [2, 3, 3, 4, 5, 6, 6, 7, 7, 8, 9, 14], 4: [12, 14, 16], 5: [16, 18, 20]}
 
 ROW = Template(
     "On the {surface}, you see {a} {noun} arranged in a row: {listed}. {question}",
@@ -53,6 +54,7 @@ ROW_WORDS = ("a set of", "a bunch of", "several", "the following")
 
 _ONE = "item|object|thing"
 _MANY = "items|objects|things"
+_KINDS = {*_ONE.split("|"), *_MANY.split("|")}
 _COLOR = "|".join(COLORS)
 QUESTIONS = {
     "color": Template("What color is the {x}?"),
@@ -216,13 +218,27 @@ def _shown(thing: tuple[int, str, str]) -> str:
     return f" {color} {noun}" if count == 1 else f" {NUMERALS[count]} {color} {noun}"
 
 
-def _matches(pointed: str, thing: tuple[int, str, str]) -> bool:
-    """Whether ``jug``, ``red object``, ``notebooks`` or ``grey things`` means this thing."""
-    _, color, noun = thing
+def _color_of(pointed: str) -> str | None:
+    """The color of ``red object`` or ``grey things``; None where a noun is meant."""
     words = pointed.split()
-    if len(words) == 2 and words[0] == color and words[1] in (*NOUNS, *(n[:-1] for n in NOUNS)):
-        return True
-    return _same(pointed, noun)
+    return words[0] if len(words) == 2 and words[0] in COLORS and words[1] in _KINDS else None
+
+
+def _colored(color: str) -> str:
+    return f"{color} things"
+
+
+def _held(thing: tuple[int, str, str], pointed: str) -> tuple[str, bool]:
+    """A thing held against ``jug``, ``notebooks`` or ``red object``: what it is, what it should be, and the verdict."""
+    _, color, noun = thing
+    wanted = _color_of(pointed)
+    if wanted is not None:
+        return f" {color} ? {wanted} {_verdict(color == wanted)}", color == wanted
+    return f" {noun} ? {pointed} {_verdict(_same(noun, pointed))}", _same(noun, pointed)
+
+
+def _verdict(holds: bool) -> str:
+    return "y" if holds else "n"
 
 
 def _same(one: str, other: str) -> bool:
@@ -234,7 +250,8 @@ def work(prompt: str) -> Drawn:
     """The worked answer of a question's text."""
     scene = parse(prompt)
     steps, answer = _WORKERS[scene.kind](scene)
-    reasoning = f" {_ASKED[scene.kind].format(**scene.gaps)}:{steps}:{scan(scene.options, answer)}"
+    asked = _ASKED[scene.kind].format(**scene.gaps)
+    reasoning = f" {asked}:{','.join(steps)} = {answer}:{scan(scene.options, answer)}"
     return Drawn(prompt, reasoning, letter_of(scene.options, answer), choice_format(len(scene.options)))
 
 
@@ -250,95 +267,94 @@ _ASKED = {
 }
 
 
-def _upto(scene: Scene) -> int:
-    """Place of the thing that the question points at."""
-    places = [at for at, thing in enumerate(scene.things) if _matches(scene.gaps["x"], thing)]
+Worked = tuple[list[str], str]
+
+
+def _upto(scene: Scene) -> tuple[list[str], int]:
+    """The things up to the one that the question points at, each held against it, and that one's place."""
+    pointed = scene.gaps["x"]
+    places = [at for at, thing in enumerate(scene.things) if _held(thing, pointed)[1]]
     if len(places) != 1:
-        raise ValueError(f"{len(places)} things are {scene.gaps['x']!r}")
-    return places[0]
+        raise ValueError(f"{len(places)} things are {pointed!r}")
+    upto = scene.things[: places[0] + 1]
+    return [_shown(thing) + _held(thing, pointed)[0] for thing in upto], places[0]
 
 
-def _work_color(scene: Scene) -> tuple[str, str]:
-    at = _upto(scene)
+def _work_color(scene: Scene) -> Worked:
+    steps, at = _upto(scene)
     color = scene.things[at][1]
-    shown = ",".join(_shown(thing) for thing in scene.things[: at + 1])
     if scene.kind == "color":
-        return f"{shown} = {color}", color
-    verdict = "yes" if color == scene.gaps["color"] else "no"
-    return f"{shown} = {color} {scene.gaps['color']} {verdict}", verdict
+        return steps, color
+    shown, right = _held(scene.things[at], _colored(scene.gaps["color"]))
+    return [*steps, shown], "yes" if right else "no"
 
 
 def _counted(
-    things: list[tuple[int, str, str]],
-    counts: Callable[[tuple[int, str, str]], bool],
-    gone: Callable[[tuple[int, str, str]], bool] = lambda thing: False,
-) -> tuple[str, int]:
-    """Every thing with a verdict (``gone`` comes before ``y`` and ``n``) and the running count."""
-    steps, total = [], 0
+    things: list[tuple[int, str, str]], spared: list[str], wanted: str | None = None, total: int = 0
+) -> tuple[list[str], int]:
+    """Every thing held against what is not counted, up to the first that it is, then against what is (None: the rest),
+    with the count so far.
+    """
+    steps = []
     for thing in things:
-        verdict = "gone" if gone(thing) else "y" if counts(thing) else "n"
-        total += thing[0] if verdict == "y" else 0
-        steps.append(f"{_shown(thing)} {verdict} {NUMERALS[total]}")
-    return ",".join(steps), total
+        step, counts = _shown(thing), True
+        for pointed in spared:
+            shown, hit = _held(thing, pointed)
+            step += shown
+            if hit:
+                counts = False
+                break
+        if counts and wanted is not None:
+            shown, counts = _held(thing, wanted)
+            step += shown
+        total += thing[0] if counts else 0
+        steps.append(f"{step} {NUMERALS[total]}")
+    return steps, total
 
 
-def _work_neither(scene: Scene) -> tuple[str, str]:
-    steps, total = _counted(
-        scene.things, lambda thing: thing[1] not in (scene.gaps["color"], scene.gaps["other"])
-    )
+def _work_neither(scene: Scene) -> Worked:
+    steps, total = _counted(scene.things, [_colored(scene.gaps["color"]), _colored(scene.gaps["other"])])
     return steps, NUMERALS[total]
 
 
-def _work_end(scene: Scene) -> tuple[str, str]:
-    if scene.gaps["end"] == "left":
-        return f"{_shown(scene.things[0])} = {scene.things[0][1]}", scene.things[0][1]
-    shown = ",".join(_shown(thing) for thing in scene.things)
-    return f"{shown} = {scene.things[-1][1]}", scene.things[-1][1]
+def _work_end(scene: Scene) -> Worked:
+    upto = scene.things[:1] if scene.gaps["end"] == "left" else scene.things
+    return [_shown(thing) for thing in upto], upto[-1][1]
 
 
-def _work_next(scene: Scene) -> tuple[str, str]:
-    at = _upto(scene)
-    wanted = at - 1 if scene.gaps["side"] == "left" else at + 1
-    shown = ",".join(_shown(thing) for thing in scene.things[: max(at, wanted) + 1])
-    return f"{shown} = {scene.things[wanted][1]}", scene.things[wanted][1]
-
-
-def _work_far(scene: Scene) -> tuple[str, str]:
-    at, last = _upto(scene), len(scene.things) - 1
-    wanted = scene.things[0 if at > last - at else last]
-    shown = ",".join(f"{_shown(thing)} {number}" for number, thing in enumerate(scene.things))
-    end = "first" if wanted is scene.things[0] else "last"
-    return (
-        f"{shown};{_shown(scene.things[at])} {at} {last - at} {end} ={_shown(wanted)} = {wanted[1]}",
-        wanted[1],
-    )
-
-
-def _work_beside(scene: Scene) -> tuple[str, str]:
-    at = _upto(scene)
-    color = scene.gaps["color"]
+def _work_next(scene: Scene) -> Worked:
+    steps, at = _upto(scene)
     if scene.gaps["side"] == "left":
-        steps, total = _counted(scene.things[:at], lambda thing: thing[1] != color)
-        return (
-            f" zero,{steps},{_shown(scene.things[at])} end"
-            if steps
-            else f" zero,{_shown(scene.things[at])} end",
-            NUMERALS[total],
-        )
-    shown = ",".join(_shown(thing) for thing in scene.things[: at + 1])
-    steps, total = _counted(scene.things[at + 1 :], lambda thing: thing[1] != color)
-    return f"{shown} start zero{',' if steps else ''}{steps}", NUMERALS[total]
+        return steps, scene.things[at - 1][1]
+    return [*steps, _shown(scene.things[at + 1])], scene.things[at + 1][1]
 
 
-def _work_left(scene: Scene) -> tuple[str, str]:
-    gone, asked = scene.gaps["x"], scene.gaps["y"]
-    steps, total = _counted(
-        scene.things, lambda thing: _matches(asked, thing), lambda thing: _matches(gone, thing)
-    )
+def _work_far(scene: Scene) -> Worked:
+    steps, at = _upto(scene)
+    steps += [_shown(thing) for thing in scene.things[at + 1 :]]
+    last = len(scene.things) - 1
+    end = "first" if at > last - at else "last"
+    wanted = scene.things[0 if end == "first" else last]
+    numbered = [f"{step} {number}" for number, step in enumerate(steps)]
+    return [*numbered, f" {at} {last - at} {end}{_shown(wanted)}"], wanted[1]
+
+
+def _work_beside(scene: Scene) -> Worked:
+    searched, at = _upto(scene)
+    color = _colored(scene.gaps["color"])
+    if scene.gaps["side"] == "left":
+        steps, total = _counted(scene.things[:at], [scene.gaps["x"], color])
+        return [" zero", *steps, searched[at]], NUMERALS[total]
+    steps, total = _counted(scene.things[at + 1 :], [color])
+    return [*searched, " zero", *steps], NUMERALS[total]
+
+
+def _work_left(scene: Scene) -> Worked:
+    steps, total = _counted(scene.things, [scene.gaps["x"]], scene.gaps["y"])
     return steps, NUMERALS[total]
 
 
-_WORKERS: dict[str, Callable[[Scene], tuple[str, str]]] = {
+_WORKERS: dict[str, Callable[[Scene], Worked]] = {
     "color": _work_color,
     "is": _work_color,
     "neither": _work_neither,

@@ -26,8 +26,7 @@ from agent_runtime.model.training.stream import Batch, ExampleStream
 
 #: What is learned more slowly than its error rate tells gets more, what is learned anyway less.
 PRIORS = {
-    "word_sorting": 1.5, "penguins_in_a_table": 2.0, "reasoning_about_colored_objects": 1.6, "date_understanding": 1.6,
-    "dyck_languages": 0.7,
+    "word_sorting": 2.0, "penguins_in_a_table": 2.0, "reasoning_about_colored_objects": 1.6, "date_understanding": 1.4,
 }  # fmt: skip
 
 
