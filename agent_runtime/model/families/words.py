@@ -23,6 +23,9 @@ NAMES = tuple(
 )
 SEVEN_PEOPLE = ("Alice", "Bob", "Claire", "Dave", "Eve", "Fred", "Gertrude")
 
+#: Words by which questions are read: no invented one may be among them.
+GRAMMAR = frozenset("a an and are from has in is not of on one or the then there to two was were with".split())
+
 Trigrams = dict[str, list[str]]
 
 
@@ -79,7 +82,7 @@ def invented(rng: Random, trigrams: Trigrams, low: int, high: int) -> str:
             if letter == "$":
                 break
             text += letter
-        if low <= len(text) - 2 <= high:
+        if low <= len(text) - 2 <= high and text[2:] not in GRAMMAR:
             return text[2:]
 
 
