@@ -128,13 +128,15 @@ def _rules(plan: Plan, by_rule: Mapping[str, Trials]) -> dict[str, Any]:
     means = {
         rule: {size: task_means(by_task) for size, by_task in trials.items()} for rule, trials in by_rule.items()
     }
+    votes = {rule: {size: cells(plan.tasks, values) for size, values in found.items()} for rule, found in means.items()}
     return {
         "rules": {
-            rule: {
-                name_of(size): round(macro(list(cells(plan.tasks, values).values())).accuracy, DIGITS)
-                for size, values in found.items()
-            }
-            for rule, found in means.items()
+            rule: {name_of(size): round(macro(list(c.values())).accuracy, DIGITS) for size, c in found.items()}
+            for rule, found in votes.items()
+        },
+        "rule_votes": {
+            rule: {name_of(size): {f: _plain(c) for f, c in by_family.items()} for size, by_family in found.items()}
+            for rule, found in votes.items()
         },
         "over_majority": {
             rule: {

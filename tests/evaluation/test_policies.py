@@ -246,6 +246,7 @@ def test_the_document_has_the_promised_keys_and_counts_right() -> None:
     assert found["routed"]["seats"] == 1
     assert set(found["broadcast"]["rules"]) == set(WEIGHTINGS)
     assert found["broadcast"]["rules"]["squared"] == found["broadcast"]["mean"]
+    assert found["broadcast"]["rule_votes"]["squared"] == found["broadcast"]["votes"]
     assert set(found["broadcast"]["over_majority"]["squared"]["3"]) == {"n", "difference", "low", "high"}
     assert name_of(0) == "greedy"
 
