@@ -145,9 +145,11 @@ def broadcast(plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weight
     return _history(plan, pool, seats, weighting, routed=False)
 
 
-def routed(plan: Plan, pool: Sequence[Agent], seats: Seats) -> tuple[Trials, Histories]:
-    """The market seats the agents whose bids its screen ranks first, and their answers vote by the contract's weights."""
-    return _history(plan, pool, seats, "squared", routed=True)
+def routed(
+    plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weighting = "squared"
+) -> tuple[Trials, Histories]:
+    """The market seats the agents whose bids its screen ranks first, and their answers vote."""
+    return _history(plan, pool, seats, weighting, routed=True)
 
 
 def _history(

@@ -60,14 +60,13 @@ def evaluate(suite: str, policy: Policy, plan: Plan, pool: Sequence[Agent], engi
         trials = single(plan, pool[0], seats)
     elif policy == "random":
         trials = at_random(plan, pool, seats)
-    elif policy == "routed":
-        trials, histories = routed(plan, pool, seats)
-        extra = {"seats": min(plan.seats, len(pool)), "earned": earned(histories)}
     else:
-        lives = {rule: broadcast(plan, pool, seats, rule) for rule in WEIGHTINGS}
+        market = broadcast if policy == "broadcast" else routed
+        lives = {rule: market(plan, pool, seats, rule) for rule in WEIGHTINGS}
         trials, histories = lives["squared"]
         by_rule: dict[str, Trials] = {rule: found for rule, (found, _) in lives.items()}
-        extra = {"seats": len(pool), **_rules(plan, by_rule), "earned": earned(histories)}
+        taken = len(pool) if policy == "broadcast" else min(plan.seats, len(pool))
+        extra = {"seats": taken, **_rules(plan, by_rule), "earned": earned(histories)}
     return {
         **summary(suite, policy, plan.tasks, trials),
         "seeds": plan.seeds,

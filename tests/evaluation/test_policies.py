@@ -244,10 +244,12 @@ def test_the_document_has_the_promised_keys_and_counts_right() -> None:
     assert found["single"]["tokens"]["3"] == 30 * 2 * 9 and found["single"]["cost_wei"]["3"] == str(7 * 30 * 2 * (5 + 9))
     assert 0.3 < found["random"]["mean"]["1"] < 0.7
     assert found["routed"]["seats"] == 1
-    assert set(found["broadcast"]["rules"]) == set(WEIGHTINGS)
-    assert found["broadcast"]["rules"]["squared"] == found["broadcast"]["mean"]
-    assert found["broadcast"]["rule_votes"]["squared"] == found["broadcast"]["votes"]
-    assert set(found["broadcast"]["over_majority"]["squared"]["3"]) == {"n", "difference", "low", "high"}
+    for policy in ("broadcast", "routed"):
+        assert set(found[policy]["rules"]) == set(WEIGHTINGS)
+        assert found[policy]["rules"]["squared"] == found[policy]["mean"]
+        assert found[policy]["rule_votes"]["squared"] == found[policy]["votes"]
+        assert set(found[policy]["over_majority"]["squared"]["3"]) == {"n", "difference", "low", "high"}
+    assert found["routed"]["rules"]["majority"] == found["routed"]["mean"], "a lone seat has nobody to outweigh"
     assert name_of(0) == "greedy"
 
 

@@ -196,7 +196,10 @@ def _second(rng: Random, first: Table, level: int) -> Table:
     columns = {key: "TEXT", rng.choice(free[:3]): "INTEGER", free[-1]: "TEXT"}
     numbers = rng.sample(range(1, 100), len(values))
     rows = [(value, number, _word(rng)) for value, number in zip(values, numbers, strict=True)]
-    return Table(key + "_list" if rng.random() < 0.5 else _word(rng) + "s", columns, rows)
+    name = key + "_list" if rng.random() < 0.5 else _word(rng) + "s"
+    while name == first.name:
+        name = _word(rng) + "s"
+    return Table(name, columns, rows)
 
 
 def _word(rng: Random) -> str:
