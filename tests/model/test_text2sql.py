@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from agent_runtime.model.families import FAMILIES
+from agent_runtime.model.families import FAMILIES, text2sql
 from agent_runtime.model.families.sql_sandbox import MAX_ROWS, QueryRefused, Table, run_query
 
 STAFF = Table("staff", {"name": "TEXT", "age": "INTEGER"}, [("Ann", 34), ("Bob", 27), ("O'Hara", 61)])
@@ -82,3 +82,10 @@ def test_worked_queries_say_something_about_their_rows() -> None:
         example = FAMILIES["text2sql"].generate(rng, level)
         assert example.answer.startswith("SELECT ")
         assert not FAMILIES["text2sql"].verify(example.prompt, "SELECT 1 WHERE 0")
+
+
+def test_a_second_table_never_bears_the_name_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Table("stafs", {"city": "TEXT"}, [("rome",), ("oslo",)])
+    monkeypatch.setattr(text2sql, "_word", lambda rng: "staf" if rng.random() < 0.9 else "guild")
+    names = {text2sql._second(Random(seed), first, 4).name for seed in range(40)}
+    assert names == {"city_list", "guilds"}

@@ -80,3 +80,15 @@ def test_a_run_with_a_tokenizer_of_its_own_keeps_it(script: ModuleType, tmp_path
     (tmp_path / "tokenizer.json").write_text("{}")
     script._go_on_from(early_folder(), tmp_path)
     assert (tmp_path / "tokenizer.json").read_text() == "{}"
+
+
+def test_words_are_drawn_from_a_dictionary(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lower-cased, once, letters of ASCII only, neither too short nor too long."""
+    dictionary = tmp_path / "words"
+    dictionary.write_text("Etruscan\nApple\napple\napple's\nnaïve\nx\nincomprehensibilities\nzebra\n", "utf-8")
+    monkeypatch.setattr(script, "MODEL_FOLDER", tmp_path)
+    drawn = {"dictionary": dictionary, "seed": 7}
+    script.words(argparse.Namespace(**drawn, count=100))
+    assert (tmp_path / "words.txt").read_text() == "apple\netruscan\nzebra\n"
+    script.words(argparse.Namespace(**drawn, count=2))
+    assert len((tmp_path / "words.txt").read_text().split()) == 2

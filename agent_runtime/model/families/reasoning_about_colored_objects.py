@@ -290,12 +290,12 @@ def _work_color(scene: Scene) -> Worked:
 
 
 def _counted(
-    things: list[tuple[int, str, str]], spared: list[str], wanted: str | None = None, total: int = 0
+    things: list[tuple[int, str, str]], spared: list[str], wanted: str | None = None
 ) -> tuple[list[str], int]:
     """Every thing held against what is not counted, up to the first that it is, then against what is (None: the rest),
     with the count so far.
     """
-    steps = []
+    steps, total = [], 0
     for thing in things:
         step, counts = _shown(thing), True
         for pointed in spared:

@@ -24,7 +24,9 @@ NAMES = tuple(
 SEVEN_PEOPLE = ("Alice", "Bob", "Claire", "Dave", "Eve", "Fred", "Gertrude")
 
 #: Words by which questions are read: no invented one may be among them.
-GRAMMAR = frozenset("a an and are from has in is not of on one or the then there to two was were with".split())
+GRAMMAR = frozenset(
+    "a an and are from has in is not of on one or the then there to two was were with".split()
+)
 
 Trigrams = dict[str, list[str]]
 
