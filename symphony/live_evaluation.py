@@ -113,6 +113,7 @@ def _lived(
         samples=max(1, size),
         temperature=0.0 if size == GREEDY else plan.sampling.temperature,
         max_tokens=plan.sampling.max_tokens,
+        escalation=None,  # as many chains as are measured, no more
         crew=tuple(Member(agent.engine, agent.adapter, agent.skills) for agent in pool),
         # No seat is so cheap that it would move nobody's reputation.
         bidding=BidPolicy(wei_per_token=plan.wei_per_token, floor_wei=DEFAULT_TERMS.score_min_wei),

@@ -23,6 +23,7 @@ from agent_runtime.engines import EngineConfig
 from agent_runtime.engines.weights import GGUF, SAFETENSORS, shipped_folder, verified
 from agent_runtime.model.card import measured_skills, shipped_card
 from agent_runtime.reasoning.cot import ThinkingPolicy
+from agent_runtime.reasoning.escalation import EscalationPolicy
 from symphony import services
 from symphony_chain.deploy import deploy
 from symphony_chain.devnet import DEVNET_ACCOUNTS, Devnet, start_devnet
@@ -40,6 +41,9 @@ START_DEADLINE_S = 300.0
 WEIGHTS = {"torch": SAFETENSORS, "llama_cpp": GGUF}
 #: What an owner gives its operator key for gas.
 TOPUP_WEI = 10**18
+#: As many chains again where all differ or none comes to an answer: a seat that says nothing holds its task until the commit
+#: window closes. No person is asked.
+THINK_AGAIN = EscalationPolicy(extra_samples=3, high=1.01)
 #: scrypt work for keys of a devnet: they are funded with play money and made anew for each run.
 DEVNET_SCRYPT_N = 2**12
 
@@ -72,7 +76,8 @@ class Plan:
     model: Path | None = None
     samples: int = 3
     temperature: float = 0.8
-    max_tokens: int = 512
+    max_tokens: int = 900
+    escalation: EscalationPolicy | None = THINK_AGAIN
     random_weights_seed: int | None = None
     api_port: int = 0
     router: bool = False
@@ -238,6 +243,7 @@ class Supervisor:
                 samples=self.plan.samples,
                 temperature=self.plan.temperature,
                 max_tokens=self.plan.max_tokens,
+                escalation=self.plan.escalation,
             ),
             content_urls=(self.api_url,),
             operator_topup_wei=TOPUP_WEI,

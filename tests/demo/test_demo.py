@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from agent_runtime.config import load_config
+from agent_runtime.reasoning.escalation import Level, assess
 from symphony_chain.rpc import Rpc, wait_until
 from tests.demo.processes import DEADLINE_S, Command
 from tests.demo.test_report import KEYS
@@ -74,6 +76,13 @@ def test_the_main_job_on_the_embedded_chain(tmp_path: Path) -> None:
     assert calls.get("settle", 0) + calls.get("revealAndSettle", 0) == 4, "each task is settled once, by either"
     assert "4/4" in command.err and "4 tasks, 3 seats each" in command.err
     assert not (tmp_path / ".symphony" / "demo" / "run.json").exists()
+    configs = list((tmp_path / ".symphony" / "demo" / "agents").glob("*/config.json"))
+    assert len(configs) == 3
+    for config in configs:
+        policy = load_config(config).thinking.escalation
+        assert policy is not None and policy.extra_samples == 3
+        split, silent = (assess(answers, domain=1.0, history=1.0) for answers in ([b"1", b"2", b"3"], [None] * 3))
+        assert policy.level(split) is policy.level(silent) is Level.MEDIUM, "thinks again, and asks nobody"
 
 
 @pytest.mark.anvil
