@@ -259,3 +259,19 @@ def test_single_is_of_one_model_and_nothing_is_no_suite() -> None:
             evaluate("families", "single", Plan(tasks(1)), [agent("a"), agent("b")], engines)
         with pytest.raises(InvalidInput, match="nothing to measure"):
             evaluate("families", "single", Plan([]), [agent("a")], engines)
+
+
+def test_both_markets_tell_what_each_way_of_weighing_would_have_come_to() -> None:
+    """One good agent among two bad ones: where evaluators that know have told them apart, only the majority follows the bad."""
+    names = ("good", "bad", "worse")
+    pool = [agent(name) for name in names]
+    known = {name: Known(name, everywhere(1.0 if name == "good" else 0.0)) for name in names}
+    plan = Plan(tasks(40), (1,), seeds=1, seats=3, gold=0.5)
+    with engines_of(**known) as engines:
+        for policy in ("broadcast", "routed"):
+            document = evaluate("families", policy, plan, pool, engines)  # type: ignore[arg-type]
+            by_rule = {rule: found["1"] for rule, found in document["rules"].items()}
+            assert by_rule["squared"] == document["mean"]["1"] > by_rule["majority"] + 0.1
+            assert document["seats"] == 3 and document["over_majority"]["squared"]["1"]["low"] > 0
+            by_majority, weighed = document["rule_votes"]["majority"]["1"], document["votes"]["1"]
+            assert by_majority["navigate"]["accuracy"] < weighed["navigate"]["accuracy"]
