@@ -1,7 +1,7 @@
 """Trains the built-in model from nothing: ``tokenizer``, ``train`` (resumes where it stopped), ``export``;
 ``ban`` renews the list of public questions, ``words`` the list of words.
 
-    python scripts/train_model.py tokenizer --out /tmp/run
+    python scripts/train_model.py tokenizer --run /tmp/run
     python scripts/train_model.py train --run /tmp/run --tokens 120
     python scripts/train_model.py export --run /tmp/run
     python scripts/train_model.py ban --bbh PATH_OF_BIG_BENCH_HARD_JSON_FILES

@@ -145,9 +145,7 @@ def broadcast(plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weight
     return _history(plan, pool, seats, weighting, routed=False)
 
 
-def routed(
-    plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weighting = "squared"
-) -> tuple[Trials, Histories]:
+def routed(plan: Plan, pool: Sequence[Agent], seats: Seats, weighting: Weighting) -> tuple[Trials, Histories]:
     """The market seats the agents whose bids its screen ranks first, and their answers vote."""
     return _history(plan, pool, seats, weighting, routed=True)
 

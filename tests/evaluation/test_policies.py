@@ -83,7 +83,7 @@ def test_routing_finds_the_specialists_that_declare_themselves() -> None:
     plan = Plan(tasks(40), (1,), seeds=2)
     with engines_of(**known) as engines:
         seats = Seats(engines, plan)
-        by_match, by_chance = routed(plan, pool, seats)[0], at_random(plan, pool, seats)
+        by_match, by_chance = routed(plan, pool, seats, "squared")[0], at_random(plan, pool, seats)
     assert mean_of(by_match[1]) == pytest.approx(GOOD, abs=0.07)
     assert mean_of(by_chance[1]) == pytest.approx(GOOD / 3, abs=0.07)
 
@@ -166,7 +166,7 @@ def test_nobody_who_matches_means_no_seat() -> None:
     assert market.seat(task(1, "navigate"), 1) == [] and market.seat(task(1, "web_of_lies"), 1) == [0]
     plan = Plan([task(1, "navigate")], (1,), seeds=1)
     with engines_of(a=Known("a", everywhere(1.0))) as engines:
-        (((trial,),),) = routed(plan, [agent("a", web_of_lies=9_000)], Seats(engines, plan))[0].values()
+        (((trial,),),) = routed(plan, [agent("a", web_of_lies=9_000)], Seats(engines, plan), "squared")[0].values()
     assert (trial.right, trial.tokens, trial.seconds) == (False, 0, 0.0)
 
 
