@@ -17,7 +17,7 @@ from symphony_chain.deploy import Deployment
 from symphony_chain.events import decode
 from symphony_chain.keys import Keystore
 from symphony_chain.reward_events import Recorded
-from symphony_chain.rpc import Rpc
+from symphony_chain.rpc import BlockId, Rpc
 from tests.runtime.conftest import PASSWORD
 
 
@@ -27,10 +27,11 @@ def keys_of(config: WorkerConfig) -> tuple[LocalAccount, LocalAccount]:
     return keystore.unlock(config.owner, PASSWORD), keystore.unlock(config.operator, PASSWORD)
 
 
-def events_of(rpc: Rpc, deployment: Deployment, kind: type, **wanted: object) -> list[Any]:
-    """Every event of a kind on the chain with these values."""
+def events_of(rpc: Rpc, deployment: Deployment, kind: type, *, until: BlockId = "latest", **wanted: object) -> list[Any]:
+    """Every event of a kind on the chain with these values, up to a block."""
     hashes = [s.hash for contract in (MARKET, REGISTRY) for s in signatures(contract, "event") if s.name == kind.__name__]
-    logs = rpc.get_logs(from_block=0, address=[deployment.market, deployment.registry], topics=[hashes])
+    places = [deployment.market, deployment.registry]
+    logs = rpc.get_logs(from_block=0, to_block=until, address=places, topics=[hashes])
     events = [decode(log) for log in logs]
     return [e for e in events if all(getattr(e, name) == value for name, value in wanted.items())]
 
