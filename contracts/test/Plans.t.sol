@@ -7,7 +7,7 @@ import {Receipt, ReceiptLib} from "../libraries/Receipts.sol";
 import {Seat} from "../libraries/Words.sol";
 import {Plans} from "../Plans.sol";
 import {Order, PAGE, TRACE, Vm, vm} from "./Base.t.sol";
-import {Scene} from "./Market.t.sol";
+import {Scene} from "./Scene.t.sol";
 
 /// @title Children lower a plan's weight and never raise it. Agent 4 plans (weight 25); agents 1 and 2 work for it at weight 9,
 /// agent 3 at 16.

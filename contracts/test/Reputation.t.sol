@@ -8,7 +8,7 @@ import {Receipt, ReceiptLib} from "../libraries/Receipts.sol";
 import {Reputation} from "../Reputation.sol";
 import {Order, Vm, vm} from "./Base.t.sol";
 import {PlainToken} from "./Hostile.sol";
-import {Scene} from "./Market.t.sol";
+import {Scene} from "./Scene.t.sol";
 
 /// @title Rules of feedback and anchors, on real settlements; whole lives beside a model are in tests/contract.
 contract ReputationTest is Scene {
