@@ -27,10 +27,10 @@ class _Votes(click.ParamType[tuple[int, ...]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
-        words = ["0" if word.strip() == "greedy" else word.strip() for word in str(value).split(",")]
-        if not all(word.isdecimal() and int(word) <= MAX_VOTES for word in words):
+        words = [word.strip() for word in str(value).split(",")]
+        if not all(word == "greedy" or (word.isdecimal() and 1 <= int(word) <= MAX_VOTES) for word in words):
             self.fail(f"{value!r}: give numbers from 1 to {MAX_VOTES}, or greedy, as in greedy,1,3", param, ctx)
-        return tuple(sorted({int(word) for word in words}))
+        return tuple(sorted({0 if word == "greedy" else int(word) for word in words}))
 
 
 class _Names(click.ParamType[tuple[str, ...]]):

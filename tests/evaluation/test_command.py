@@ -87,6 +87,7 @@ def test_words_for_a_person(data: Path) -> None:
         (("--suite", "bbh", "--data", "nowhere"), "not_found", 3),
         (("--suite", "families", "--families", "juggling"), "input.invalid", 2),
         (("--suite", "families", "--votes", "many"), "usage", 2),
+        (("--suite", "families", "--votes", "0,3"), "usage", 2),
         (("--suite", "families", "--votes", "65"), "usage", 2),
         (("--suite", "families", "--levels", "x"), "usage", 2),
         (("--suite", "families", "--levels", "9"), "input.invalid", 2),
