@@ -271,7 +271,7 @@ def agent_detail(
 
 def _agent_seat(row: Row, anchor: Anchor, token: str) -> AgentSeat:
     phase = "revealed" if row["answer_digest"] else "committed" if row["commitment"] else "awarded"
-    fields = {name: row[name] for name in ("task_id", "seat", "weight", "score_bps", "won", "pay_wei")}
+    fields = {name: row[name] for name in ("task_id", "seat", "weight", "score_bps", "scored", "won", "pay_wei")}
     return AgentSeat.model_validate({**anchor.of(row["block_number"]), **fields, "token": token, "phase": phase})
 
 

@@ -47,6 +47,7 @@ class AgentSeat(Model):
     weight: int
     phase: str
     score_bps: int | None
+    scored: bool | None = Field(description="whether the score moved the agent's earned word")
     won: bool | None
     token: Address
     pay_wei: Wei | None

@@ -105,6 +105,7 @@ def test_scored_seats_are_the_chains(judged: Judged) -> None:
     assert f"now {seats[-1]['recent_bps'] / 100:.1f}".removesuffix(".0") in page
     assert page.count('<circle class="judged"') == sum(evaluated for *_, evaluated in expected)
     assert f"scored by an evaluator ({sum(e for *_, e in expected)} of {len(expected)})" in page
+    assert page.count(">unscored<") == TASKS - len(expected), "whose score moves nothing is not taken for a failure"
 
 
 def test_reliability_is_recomputed(judged: Judged) -> None:
